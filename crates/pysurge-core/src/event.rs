@@ -1,0 +1,112 @@
+//! What happens in a run, as one stream: the manager emits it, and every sink (terminal, log, JSON) consumes it.
+//! A sink never reaches back.
+
+use crate::plan::Plan;
+use crate::schedule::Stripe;
+use crate::summary::Summary;
+use crate::wire::{LoadError, LogRecord, Rehearsed, StartupError, TestInfo};
+
+/// Why a run stopped; a later one is more urgent and wins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum StopReason {
+    /// The planned duration was reached.
+    Duration,
+    /// Ctrl+C or SIGTERM.
+    Signal,
+    /// Ctrl+C a second time: the grace period was skipped.
+    SecondSignal,
+    /// Every worker was lost.
+    WorkersLost,
+}
+
+/// Which of a worker's standard streams.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+/// How grave a notice of the manager is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Worth knowing.
+    Info,
+    /// Something is not as asked.
+    Warning,
+    /// Something is broken.
+    Error,
+}
+
+/// One thing that happened. Instants are nanoseconds of `CLOCK_MONOTONIC`; wall times nanoseconds since 1970 UTC.
+#[derive(Debug, Clone)]
+pub enum RunEvent {
+    /// Workers are being started.
+    Opened {
+        /// What will be run.
+        plan: Plan,
+        /// How many workers.
+        workers: u32,
+        /// Wall time.
+        wall_ns: u64,
+    },
+    /// Every test was loaded and can be instantiated, in the plan's order.
+    Loaded(Vec<TestInfo>),
+    /// Some tests cannot be loaded; nothing is fired. One entry per test of the plan.
+    LoadFailed(Vec<Option<LoadError>>),
+    /// `startup` of a class failed in a worker.
+    StartupFailed {
+        /// The worker, from 0.
+        worker: u32,
+        /// What it said.
+        error: StartupError,
+    },
+    /// One iteration of a rehearsal ended.
+    Rehearsed(Rehearsed),
+    /// Iterations start at this instant.
+    Started {
+        /// The start of the run.
+        at_ns: u64,
+        /// The same as wall time.
+        wall_ns: u64,
+        /// The stripes that run, per test; empty where a test does not run at all.
+        stripes: Vec<Vec<Stripe>>,
+    },
+    /// About once a second while the run goes on, with everything known so far.
+    Progress(Box<Summary>),
+    /// No new iterations from here on.
+    Stopping {
+        /// Why.
+        reason: StopReason,
+        /// Until when running iterations may go on.
+        grace_ends_ns: u64,
+    },
+    /// A log record of user code.
+    Log(LogRecord),
+    /// A line that a worker printed.
+    Output {
+        /// The worker, from 0.
+        worker: u32,
+        /// Where it printed it.
+        stream: Stream,
+        /// The line without its end.
+        line: String,
+    },
+    /// Something the manager has to say to the user.
+    Notice {
+        /// How grave.
+        severity: Severity,
+        /// Whole sentences are not needed; no full stop.
+        text: String,
+    },
+    /// The run is over and this is its result. The last event of every run that was `Started`, sent exactly once;
+    /// also of a run in which no test survived its `startup`.
+    Finished(Box<Summary>),
+}
+
+/// Takes events. Must return at once: a slow sink buffers or drops, it never blocks the run.
+pub trait EventSink: Send + Sync {
+    /// Takes one event.
+    fn emit(&self, event: RunEvent);
+}

@@ -1,0 +1,294 @@
+//! The verdict on the generator itself: did it keep its schedule, and if not, why?
+//!
+//! Rules, first match wins per test, the worst over the tests counts for the run:
+//! - **invalid**: nothing was fired though something was planned; or more than 1 % of the planned iterations were
+//!   dropped or lost; or the lateness p99 is above [`LATE_INVALID_SHARE`] of the service time p50 and above [`LATE_INVALID_NS`].
+//! - **degraded**: any iteration was dropped or lost; or a test did not run on some worker; or the lateness p99 is above 10 % of the service
+//!   time p50 and above [`LATE_DEGRADED_NS`].
+//! - **valid** otherwise.
+//!
+//! Iterations interrupted at the hard stop are the target's or the test's doing and do not count against the generator.
+
+use crate::account::Account;
+use crate::histogram::Histogram;
+use crate::span::format_span;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Lateness p99 below this never makes a run degraded: the timer and the scheduler of an idle machine need as much.
+pub const LATE_DEGRADED_NS: u64 = 1_000_000;
+
+/// Lateness p99 below this never makes a run invalid.
+pub const LATE_INVALID_NS: u64 = 10_000_000;
+
+/// Above this share of the median service time (in percent) a late generator distorts what it measures.
+pub const LATE_INVALID_SHARE: u64 = 100;
+
+/// Above this share of the median service time (in percent) a late generator is worth a warning.
+pub const LATE_DEGRADED_SHARE: u64 = 10;
+
+/// Did the generator keep its schedule?
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Validity {
+    /// It did: the figures are the target's.
+    Valid,
+    /// Almost: read the causes before the figures.
+    Degraded,
+    /// It did not: the figures are the generator's.
+    Invalid,
+}
+
+/// The verdict with its causes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Verdict {
+    /// The worst over all tests.
+    pub validity: Validity,
+    /// Why it is not valid, gravest first; empty where it is.
+    pub causes: Vec<String>,
+}
+
+impl Verdict {
+    /// Nothing to complain of.
+    pub fn valid() -> Self {
+        Self {
+            validity: Validity::Valid,
+            causes: Vec::new(),
+        }
+    }
+
+    /// Joins the verdicts on several tests.
+    pub fn worst(verdicts: impl IntoIterator<Item = Self>) -> Self {
+        let mut all: Vec<Self> = verdicts.into_iter().collect();
+        all.sort_by_key(|verdict| std::cmp::Reverse(verdict.validity));
+        let validity = all.first().map_or(Validity::Valid, |verdict| verdict.validity);
+        Self {
+            validity,
+            causes: all.into_iter().flat_map(|verdict| verdict.causes).collect(),
+        }
+    }
+}
+
+/// What the verdict on one test looks at.
+#[derive(Debug)]
+pub struct Evidence<'a> {
+    /// Names the test in the causes.
+    pub label: &'a str,
+    /// How its planned iterations ended.
+    pub account: Account,
+    /// Its lateness.
+    pub lateness: &'a Histogram,
+    /// Its service time.
+    pub service_time: &'a Histogram,
+    /// Whether some workers could not run it.
+    pub workers_missing: bool,
+}
+
+/// Judges one test.
+pub fn judge(evidence: &Evidence<'_>) -> Verdict {
+    let Evidence { label, account, .. } = evidence;
+    let mut found: Vec<(Validity, String)> = Vec::new();
+    let missed = account.dropped + account.lost;
+    let over_one_percent = u128::from(missed) * 100 > u128::from(account.planned);
+    let grade = |grave| {
+        if grave {
+            Validity::Invalid
+        } else {
+            Validity::Degraded
+        }
+    };
+    if account.planned > 0 && account.fired() == 0 && account.lost == 0 {
+        found.push((
+            Validity::Invalid,
+            format!(
+                "{label}: none of {} planned iterations was started",
+                account.planned
+            ),
+        ));
+    } else if account.dropped > 0 {
+        found.push((
+            grade(over_one_percent),
+            format!(
+                "{label}: {} of {} planned iterations were never started",
+                account.dropped, account.planned
+            ),
+        ));
+    }
+    if account.lost > 0 {
+        found.push((
+            grade(over_one_percent),
+            format!(
+                "{label}: {} of {} planned iterations were lost with a worker that died",
+                account.lost, account.planned
+            ),
+        ));
+    }
+    if let (Some(late_ns), Some(service_ns)) = (
+        evidence.lateness.quantile_ns(0.99),
+        evidence.service_time.quantile_ns(0.5),
+    ) {
+        let beyond = |percent: u64, floor_ns: u64| {
+            late_ns > floor_ns && u128::from(late_ns) * 100 > u128::from(service_ns) * u128::from(percent)
+        };
+        let said = || {
+            format!(
+                "{label}: iterations started late, p99 {} beside a median service time of {}",
+                format_span(late_ns),
+                format_span(service_ns)
+            )
+        };
+        if beyond(LATE_INVALID_SHARE, LATE_INVALID_NS) {
+            found.push((Validity::Invalid, said()));
+        } else if beyond(LATE_DEGRADED_SHARE, LATE_DEGRADED_NS) {
+            found.push((Validity::Degraded, said()));
+        }
+    }
+    if evidence.workers_missing {
+        found.push((
+            Validity::Degraded,
+            format!("{label}: did not run on every worker"),
+        ));
+    }
+    Verdict::worst(found.into_iter().map(|(validity, cause)| Verdict {
+        validity,
+        causes: vec![cause],
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(account: Account, late_ns: u64, service_ns: u64) -> Validity {
+        let (mut lateness, mut service_time) = (Histogram::new(), Histogram::new());
+        lateness.record_n(late_ns, 100);
+        service_time.record_n(service_ns, 100);
+        judge(&Evidence {
+            label: "t",
+            account,
+            lateness: &lateness,
+            service_time: &service_time,
+            workers_missing: false,
+        })
+        .validity
+    }
+
+    fn all_passed() -> Account {
+        Account {
+            planned: 1_000,
+            passed: 1_000,
+            ..Account::default()
+        }
+    }
+
+    #[test]
+    fn rules() {
+        let ms = 1_000_000;
+        for (account, late_ns, service_ns, expected) in [
+            (all_passed(), 100_000, 50 * ms, Validity::Valid),
+            // A no-op that starts half a millisecond late is as good as timers get.
+            (all_passed(), 500_000, 1_000, Validity::Valid),
+            (all_passed(), 4 * ms, 50 * ms, Validity::Valid),
+            (all_passed(), 8 * ms, 50 * ms, Validity::Degraded),
+            (all_passed(), 5 * ms, ms, Validity::Degraded),
+            (all_passed(), 80 * ms, 50 * ms, Validity::Invalid),
+            (
+                Account {
+                    passed: 995,
+                    dropped: 5,
+                    ..all_passed()
+                },
+                0,
+                ms,
+                Validity::Degraded,
+            ),
+            (
+                Account {
+                    passed: 900,
+                    dropped: 100,
+                    ..all_passed()
+                },
+                0,
+                ms,
+                Validity::Invalid,
+            ),
+            (
+                Account {
+                    passed: 999,
+                    lost: 1,
+                    ..all_passed()
+                },
+                0,
+                ms,
+                Validity::Degraded,
+            ),
+            (
+                Account {
+                    passed: 900,
+                    lost: 100,
+                    ..all_passed()
+                },
+                0,
+                ms,
+                Validity::Invalid,
+            ),
+            (
+                Account {
+                    passed: 0,
+                    dropped: 1_000,
+                    ..all_passed()
+                },
+                0,
+                ms,
+                Validity::Invalid,
+            ),
+            (
+                Account {
+                    passed: 0,
+                    failed: 1_000,
+                    ..all_passed()
+                },
+                0,
+                ms,
+                Validity::Valid,
+            ),
+            (
+                Account {
+                    passed: 0,
+                    interrupted: 1_000,
+                    ..all_passed()
+                },
+                0,
+                ms,
+                Validity::Valid,
+            ),
+        ] {
+            assert_eq!(
+                verdict(account, late_ns, service_ns),
+                expected,
+                "{account:?}, {late_ns} ns late"
+            );
+        }
+    }
+
+    #[test]
+    fn the_worst_test_decides_and_its_cause_stands_first() {
+        let degraded = Verdict {
+            validity: Validity::Degraded,
+            causes: vec!["b".into()],
+        };
+        let invalid = Verdict {
+            validity: Validity::Invalid,
+            causes: vec!["a".into()],
+        };
+        let worst = Verdict::worst([Verdict::valid(), degraded, invalid]);
+        assert_eq!(
+            worst,
+            Verdict {
+                validity: Validity::Invalid,
+                causes: vec!["a".into(), "b".into()]
+            }
+        );
+        assert_eq!(Verdict::worst([]), Verdict::valid());
+    }
+}
