@@ -102,13 +102,23 @@ impl Failures {
         }
     }
 
+    /// Whether a failure of this kind needs no further example: its group has one, or there is no room for the group.
+    pub fn has_example(&self, key: &FailureKey) -> bool {
+        self.groups
+            .get(key)
+            .map_or(self.groups.len() >= MAX_GROUPS, |group| {
+                !group.traceback.is_empty()
+            })
+    }
+
     /// Adds everything another table counted.
     pub fn merge(&mut self, other: &Self) {
         self.overflow += other.overflow;
         for (key, theirs) in &other.groups {
             if let Some(ours) = self.groups.get_mut(key) {
-                if theirs.first_ns < ours.first_ns {
-                    ours.first_ns = theirs.first_ns;
+                let better = theirs.first_ns < ours.first_ns || ours.traceback.is_empty();
+                ours.first_ns = ours.first_ns.min(theirs.first_ns);
+                if better && !theirs.traceback.is_empty() {
                     ours.example.clone_from(&theirs.example);
                     ours.traceback.clone_from(&theirs.traceback);
                 }

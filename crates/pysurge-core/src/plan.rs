@@ -36,6 +36,9 @@ impl TestPlan {
 }
 
 impl Plan {
+    /// The name of a run whose config is no file.
+    pub const NAME_OF_DICT: &'static str = "config";
+
     /// The arrivals of test `position`.
     ///
     /// # Panics
