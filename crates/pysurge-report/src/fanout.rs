@@ -1,0 +1,238 @@
+//! Joins sinks to the stream of events. Each sink has a queue and a thread of its own, so one that is slow, stuck or
+//! broken never touches the run nor the other sinks.
+//!
+//! A queue is bounded: log records and output lines that do not fit are dropped and counted, and a newer
+//! `Progress` takes the place of one that still waits. All other events, few by nature, always arrive.
+//! Must never block in `emit`.
+
+use pysurge_core::event::{EventSink, RunEvent};
+use std::collections::VecDeque;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{Builder, JoinHandle};
+
+/// Text of user code that may wait for one sink. Holds about a second of a terminal that takes 40,000 lines a second.
+const MAX_WAITING_BYTES: usize = 4 * 1024 * 1024;
+
+/// What an event costs beside its text; keeps a flood of empty lines bounded too.
+const EVENT_BYTES: usize = 128;
+
+/// A view of the run. Called from one thread.
+pub trait Sink: Send {
+    /// Names the sink in error messages: `the terminal`.
+    fn name(&self) -> &'static str;
+
+    /// Takes the next event. After an error the sink gets nothing more but [`Sink::close`].
+    fn take(&mut self, event: &RunEvent) -> io::Result<()>;
+
+    /// Nothing more waits for now: a buffer is best written out.
+    fn flush(&mut self) -> io::Result<()>;
+
+    /// The stream has ended. Called exactly once, unless the sink panicked.
+    fn close(&mut self) -> io::Result<()>;
+}
+
+/// How a sink ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SinkEnd {
+    /// [`Sink::name`].
+    pub name: &'static str,
+    /// Log records and output lines that it never got, because it was slow.
+    pub dropped: u64,
+    /// What went wrong; a reader who has gone away (`| head`) is no error.
+    pub error: Option<String>,
+}
+
+/// Hands every event to every sink.
+pub struct Fanout {
+    lanes: Vec<Lane>,
+}
+
+struct Lane {
+    name: &'static str,
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<Option<String>>>,
+    unstarted: Option<String>,
+}
+
+#[derive(Default)]
+struct Shared {
+    queue: Mutex<Queue>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Queue {
+    events: VecDeque<Arc<RunEvent>>,
+    text_bytes: usize,
+    dropped: u64,
+    closed: bool,
+    ended: bool,
+}
+
+impl Fanout {
+    /// Starts a thread per sink. A sink whose thread cannot be started is reported by [`Fanout::finish`].
+    pub fn start(sinks: Vec<Box<dyn Sink>>) -> Self {
+        Self {
+            lanes: sinks.into_iter().map(Lane::start).collect(),
+        }
+    }
+
+    /// Waits until every sink has written what it was given, and tells how each ended, in the order they were given.
+    pub fn finish(mut self) -> Vec<SinkEnd> {
+        self.end()
+    }
+
+    fn end(&mut self) -> Vec<SinkEnd> {
+        for lane in &self.lanes {
+            lane.shared.lock().closed = true;
+            lane.shared.changed.notify_one();
+        }
+        self.lanes.drain(..).map(Lane::join).collect()
+    }
+}
+
+impl Drop for Fanout {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+impl EventSink for Fanout {
+    fn emit(&self, mut event: RunEvent) {
+        if let RunEvent::Progress(summary) | RunEvent::Finished(summary) = &mut event {
+            // A line may be missing in every sink at once; it is still one line.
+            let dropped = self.lanes.iter().map(|lane| lane.shared.lock().dropped);
+            summary.output_dropped += dropped.max().unwrap_or(0);
+        }
+        let event = Arc::new(event);
+        for lane in &self.lanes {
+            lane.shared.lock().push(Arc::clone(&event));
+            lane.shared.changed.notify_one();
+        }
+    }
+}
+
+impl Lane {
+    fn start(sink: Box<dyn Sink>) -> Self {
+        let name = sink.name();
+        let shared = Arc::new(Shared::default());
+        let for_thread = Arc::clone(&shared);
+        let thread = Builder::new()
+            .name(format!("pysurge sink: {name}"))
+            .spawn(move || drive(sink, &for_thread));
+        let (thread, unstarted) = match thread {
+            Ok(thread) => (Some(thread), None),
+            Err(error) => {
+                shared.lock().ended = true;
+                (None, Some(error.to_string()))
+            }
+        };
+        Self {
+            name,
+            shared,
+            thread,
+            unstarted,
+        }
+    }
+
+    fn join(self) -> SinkEnd {
+        let ended = self.thread.map(JoinHandle::join);
+        let error = match ended {
+            Some(Ok(error)) => error,
+            Some(Err(_)) => Some("internal error: its thread panicked".to_owned()),
+            None => self.unstarted,
+        };
+        SinkEnd {
+            name: self.name,
+            dropped: self.shared.lock().dropped,
+            error,
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next event; waits where `wait` is set. `None`: nothing waits, or, after waiting, nothing ever comes.
+    fn next(&self, wait: bool) -> Option<Arc<RunEvent>> {
+        let mut queue = self.lock();
+        loop {
+            if let Some(event) = queue.pop() {
+                return Some(event);
+            }
+            if queue.closed || !wait {
+                return None;
+            }
+            queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+impl Queue {
+    fn push(&mut self, event: Arc<RunEvent>) {
+        if self.ended {
+            return;
+        }
+        let bytes = text_bytes(&event);
+        if bytes > 0 && self.text_bytes + bytes > MAX_WAITING_BYTES {
+            self.dropped += 1;
+            return;
+        }
+        if matches!(*event, RunEvent::Progress(_)) {
+            self.events
+                .retain(|waiting| !matches!(**waiting, RunEvent::Progress(_)));
+        }
+        self.text_bytes += bytes;
+        self.events.push_back(event);
+    }
+
+    fn pop(&mut self) -> Option<Arc<RunEvent>> {
+        let event = self.events.pop_front()?;
+        self.text_bytes -= text_bytes(&event);
+        Some(event)
+    }
+}
+
+/// What the event counts against the bound; 0 for those that always arrive.
+fn text_bytes(event: &RunEvent) -> usize {
+    match event {
+        RunEvent::Log(record) => EVENT_BYTES + record.message.len(),
+        RunEvent::Output { line, .. } => EVENT_BYTES + line.len(),
+        _ => 0,
+    }
+}
+
+/// The life of a sink's thread. Gives what went wrong.
+fn drive(mut sink: Box<dyn Sink>, shared: &Shared) -> Option<String> {
+    let pumped = catch_unwind(AssertUnwindSafe(|| pump(sink.as_mut(), shared)));
+    {
+        let mut queue = shared.lock();
+        queue.ended = true;
+        queue.events.clear();
+        queue.text_bytes = 0;
+    }
+    let Ok(pumped) = pumped else {
+        return Some("internal error: it panicked".to_owned());
+    };
+    // Closed also after an error: a terminal is left as it was found.
+    let closed = sink.close();
+    let error = pumped.and(closed).err()?;
+    (error.kind() != io::ErrorKind::BrokenPipe).then(|| error.to_string())
+}
+
+fn pump(sink: &mut dyn Sink, shared: &Shared) -> io::Result<()> {
+    loop {
+        while let Some(event) = shared.next(false) {
+            sink.take(&event)?;
+        }
+        sink.flush()?;
+        match shared.next(true) {
+            Some(event) => sink.take(&event)?,
+            None => return Ok(()),
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! A run's folder: `config.yml` at once, `run.log` as it goes, `summary.json` once a second and at the end, so that a
+//! killed manager leaves what was known a second ago. Trouble with the disk never stops the run; the first is kept and
+//! told at the end.
+
+use crate::classic;
+use crate::clock::LocalClock;
+use crate::fanout::Sink;
+use crate::line;
+use crate::text::plural;
+use pysurge_core::event::{RunEvent, StopReason, Stream};
+use pysurge_core::summary::{MetricFigures, Summary};
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+/// Lines of user code go to `run.log` until it has this size: a run of days must not fill the disk.
+const MAX_LOG_BYTES: u64 = 1 << 30;
+
+/// Runs of one name that may start within one second.
+const MAX_NAMESAKES: u32 = 10_000;
+
+/// Characters of a run's name that its folder shows.
+const MAX_NAME_CHARS: usize = 60;
+
+/// Why a run's folder cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// The folder, or one that holds it.
+    #[error("make the results folder {}: {source}", path.display())]
+    Folder {
+        /// Which folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A first file in it.
+    #[error("write {}: {source}", path.display())]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// The sink that writes a run's folder.
+#[derive(Debug)]
+pub struct RunFolder {
+    path: PathBuf,
+    log: BufWriter<File>,
+    log_bytes: u64,
+    log_dropped: u64,
+    clock: LocalClock,
+    trouble: Option<io::Error>,
+}
+
+impl RunFolder {
+    /// Makes `<base>/<YYYYMMDD-HHMMSS>-<name>/`, with `-2`, `-3`, … behind it where that exists, and writes the
+    /// config as resolved into it. Gives the sink and the folder's path.
+    pub fn create(
+        base: &Path,
+        name: &str,
+        config_yaml: &str,
+        clock: LocalClock,
+    ) -> Result<(Self, PathBuf), ReportError> {
+        let stem = format!("{}-{}", clock.stamp(clock.now_ns()), file_name(name));
+        let path = make_folder(base, &stem)?;
+        let config = path.join("config.yml");
+        fs::write(&config, config_yaml).map_err(|source| ReportError::File { path: config, source })?;
+        let log_path = path.join("run.log");
+        let log = File::create(&log_path).map_err(|source| ReportError::File {
+            path: log_path,
+            source,
+        })?;
+        let folder = Self {
+            path: path.clone(),
+            log: BufWriter::new(log),
+            log_bytes: 0,
+            log_dropped: 0,
+            clock,
+            trouble: None,
+        };
+        Ok((folder, path))
+    }
+
+    fn remember(&mut self, result: io::Result<()>) {
+        if let Err(error) = result {
+            self.trouble.get_or_insert(error);
+        }
+    }
+
+    fn log(&mut self, line: &str) {
+        let written = writeln!(self.log, "{line}");
+        self.log_bytes += u64::try_from(line.len()).unwrap_or(u64::MAX) + 1;
+        self.remember(written);
+    }
+
+    fn log_of_user(&mut self, line: &str) {
+        if self.log_bytes < MAX_LOG_BYTES {
+            self.log(line);
+        } else {
+            self.log_dropped += 1;
+        }
+    }
+
+    fn log_own(&mut self, level: &str, message: &str) {
+        let line = line::own(level, message, &self.clock);
+        self.log(&line);
+    }
+
+    fn write_summary(&mut self, summary: &Summary) {
+        let summary = finite(summary.clone());
+        let json = serde_json::to_vec_pretty(&summary).map_err(io::Error::other);
+        let written = json.and_then(|json| {
+            // A reader sees the old summary or the new one, never half of one.
+            let unfinished = self.path.join(".summary.json.new");
+            fs::write(&unfinished, json)?;
+            fs::rename(&unfinished, self.path.join("summary.json"))
+        });
+        self.remember(written);
+    }
+}
+
+impl Sink for RunFolder {
+    fn name(&self) -> &'static str {
+        "the run's folder"
+    }
+
+    fn take(&mut self, event: &RunEvent) -> io::Result<()> {
+        match event {
+            RunEvent::Log(record) => {
+                let line = line::of_record(record, &self.clock);
+                self.log_of_user(&line);
+            }
+            RunEvent::Output { worker, stream, line } => {
+                let stream = match stream {
+                    Stream::Stdout => "stdout",
+                    Stream::Stderr => "stderr",
+                };
+                let now = self.clock.log_time(self.clock.now_ns());
+                let process = line::process_name(*worker);
+                self.log_of_user(&format!("{now} {process} {stream} OUTPUT {line}"));
+            }
+            RunEvent::Notice { severity, text } => self.log_own(line::level(*severity), text),
+            RunEvent::StartupFailed { worker, error } => {
+                let text = format!(
+                    "startup of {} failed in {}: {}\n{}",
+                    error.class,
+                    line::process_name(*worker),
+                    error.message,
+                    error.traceback.trim_end()
+                );
+                self.log_own("ERROR", text.trim_end());
+            }
+            RunEvent::Started { .. } => self.log_own("INFO", "started"),
+            RunEvent::Stopping { reason, .. } => self.log_own("INFO", stopping(*reason)),
+            RunEvent::Progress(summary) => self.write_summary(summary),
+            RunEvent::Finished(summary) => {
+                for line in classic::lines(summary) {
+                    if line.is_empty() {
+                        self.log("");
+                    } else {
+                        self.log_own("INFO", &line);
+                    }
+                }
+                self.write_summary(summary);
+            }
+            RunEvent::Opened { .. }
+            | RunEvent::Loaded(_)
+            | RunEvent::LoadFailed(_)
+            | RunEvent::Rehearsed(_) => {}
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let flushed = self.log.flush();
+        self.remember(flushed);
+        Ok(())
+    }
+
+    fn close(&mut self) -> io::Result<()> {
+        if self.log_dropped > 0 {
+            let n = plural(self.log_dropped, "line");
+            self.log_own(
+                "WARNING",
+                &format!("this log was full: {n} of user code are missing"),
+            );
+        }
+        self.flush()?;
+        self.trouble.take().map_or(Ok(()), |error| {
+            let text = format!("cannot write all of {}: {error}", self.path.display());
+            Err(io::Error::other(text))
+        })
+    }
+}
+
+fn stopping(reason: StopReason) -> &'static str {
+    match reason {
+        StopReason::Duration => "stopping: the planned duration was reached",
+        StopReason::Signal => "stopping: Ctrl+C or SIGTERM",
+        StopReason::SecondSignal => "stopping at once: a second Ctrl+C",
+        StopReason::WorkersLost => "stopping: every worker died",
+    }
+}
+
+fn make_folder(base: &Path, stem: &str) -> Result<PathBuf, ReportError> {
+    let failed = |path: &Path, source| ReportError::Folder {
+        path: path.to_owned(),
+        source,
+    };
+    fs::create_dir_all(base).map_err(|source| failed(base, source))?;
+    let mut path = base.join(stem);
+    for namesake in 2..=MAX_NAMESAKES {
+        match fs::create_dir(&path) {
+            Ok(()) => return Ok(path),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                path = base.join(format!("{stem}-{namesake}"));
+            }
+            Err(error) => return Err(failed(&path, error)),
+        }
+    }
+    Err(failed(&path, io::ErrorKind::AlreadyExists.into()))
+}
+
+/// The run's name as a part of a file name that needs no quoting in a shell.
+fn file_name(name: &str) -> String {
+    let plain: String = name
+        .chars()
+        .take(MAX_NAME_CHARS)
+        .map(|c| {
+            if c.is_alphanumeric() || matches!(c, '-' | '_' | '.') {
+                c
+            } else {
+                '-'
+            }
+        })
+        .collect();
+    if plain.is_empty() { "run".to_owned() } else { plain }
+}
+
+/// The summary with every figure finite: JSON has no other numbers. Only a metric's mean can overflow, where its
+/// values add up to more than a float holds.
+fn finite(mut summary: Summary) -> Summary {
+    for figures in summary
+        .tests
+        .iter_mut()
+        .flat_map(|test| test.metrics.values_mut())
+    {
+        let MetricFigures {
+            mean,
+            min,
+            p50,
+            p95,
+            p99,
+            max,
+            ..
+        } = figures;
+        for value in [mean, min, p50, p95, p99, max] {
+            *value = if value.is_nan() {
+                0.0
+            } else {
+                value.clamp(f64::MIN, f64::MAX)
+            };
+        }
+    }
+    summary
+}

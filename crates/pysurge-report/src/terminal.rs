@@ -1,0 +1,410 @@
+//! The terminal: log lines and the report on standard output; progress, notices and the output of test code on standard
+//! error. Standard output carries nothing that a script would have to filter out.
+//!
+//! | | stdout | stderr |
+//! |---|---|---|
+//! | normal | log records of user code, its printed lines, the report | what starts, progress, notices, printed error lines |
+//! | `quiet` | the report alone | warnings, errors, printed error lines |
+//!
+//! `debug` shows records below `INFO` too; `classic` writes the report of 1.0.1 in front of the new one.
+//! On a terminal progress is one line, below all else; elsewhere a plain line every ten seconds.
+//! Trouble with standard error is ignored: nobody is left to be told. Trouble with standard output ends the sink.
+
+use crate::classic;
+use crate::clock::LocalClock;
+use crate::fanout::Sink;
+use crate::line;
+use crate::live::{Live, SharedWriter};
+use crate::progress;
+use crate::rehearsal;
+use crate::report;
+use crate::style::{DEFAULT_COLUMNS, Paint, Style};
+use crate::text::{lines, one_line, plural, rate, run_time};
+use pysurge_core::event::{RunEvent, Severity, StopReason, Stream};
+use pysurge_core::plan::Plan;
+use pysurge_core::rate::Rate;
+use pysurge_core::schedule::Stripe;
+use pysurge_core::summary::Summary;
+use pysurge_core::wire::{Rehearsed, StartupError, TestInfo};
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+/// Seconds between two progress lines where standard error is no terminal.
+const PLAIN_INTERVAL_S: f64 = 10.0;
+
+/// Lines for standard output are gathered up to so many bytes while more are waiting.
+const MAX_PENDING_BYTES: usize = 64 * 1024;
+
+/// Where the terminal sink writes and how.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "flags of a command line, each independent of the others"
+)]
+pub struct TerminalOptions {
+    /// Standard output.
+    pub stdout: Box<dyn Write + Send>,
+    /// Standard error.
+    pub stderr: Box<dyn Write + Send>,
+    /// Whether standard output is a terminal.
+    pub stdout_is_tty: bool,
+    /// Whether standard error is a terminal.
+    pub stderr_is_tty: bool,
+    /// Whether ANSI colours may be used on those of the two that are terminals.
+    pub color: bool,
+    /// Width of the terminal; 80 where nobody knows.
+    pub columns: Option<u16>,
+    /// Only the report, warnings and errors.
+    pub quiet: bool,
+    /// Log records below `INFO` too.
+    pub debug: bool,
+    /// The report of 1.0.1 in front of the new one.
+    pub classic: bool,
+    /// The run's folder, named below the report.
+    pub results: Option<PathBuf>,
+    /// The time of day.
+    pub clock: LocalClock,
+}
+
+/// The sink that a user watches.
+pub struct Terminal {
+    options: TerminalOptions,
+    stderr: SharedWriter,
+    columns: u16,
+    live: Option<Live>,
+    pending: String,
+    wrote_stdout: bool,
+    plan: Option<Plan>,
+    workers: u32,
+    infos: Vec<TestInfo>,
+    started: Option<Start>,
+    stopping: bool,
+    next_plain_s: f64,
+    startup_errors: BTreeSet<(String, String)>,
+}
+
+/// The instant of the start on both clocks.
+#[derive(Debug, Clone, Copy)]
+struct Start {
+    at_ns: u64,
+    wall_ns: u64,
+}
+
+impl Terminal {
+    /// A sink that writes as told.
+    pub fn new(mut options: TerminalOptions) -> Self {
+        let stderr = std::mem::replace(&mut options.stderr, Box::new(io::sink()));
+        Self {
+            columns: options.columns.unwrap_or(DEFAULT_COLUMNS),
+            stderr: SharedWriter::new(stderr),
+            options,
+            live: None,
+            pending: String::new(),
+            wrote_stdout: false,
+            plan: None,
+            workers: 0,
+            infos: Vec::new(),
+            started: None,
+            stopping: false,
+            next_plain_s: PLAIN_INTERVAL_S,
+            startup_errors: BTreeSet::new(),
+        }
+    }
+
+    fn stdout_style(&self) -> Style {
+        Style {
+            color: self.options.color && self.options.stdout_is_tty,
+            columns: self.columns,
+        }
+    }
+
+    fn stderr_style(&self) -> Style {
+        Style {
+            color: self.options.color && self.options.stderr_is_tty,
+            columns: self.columns,
+        }
+    }
+
+    /// Adds a line for standard output.
+    fn out(&mut self, line: &str) -> io::Result<()> {
+        self.pending.push_str(line);
+        self.pending.push('\n');
+        if self.pending.len() >= MAX_PENDING_BYTES {
+            self.flush_stdout()?;
+        }
+        Ok(())
+    }
+
+    fn flush_stdout(&mut self) -> io::Result<()> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        self.wrote_stdout = true;
+        let text = std::mem::take(&mut self.pending);
+        let stdout = &mut self.options.stdout;
+        let mut write = || stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+        match &self.live {
+            Some(live) if self.options.stdout_is_tty => live.above(write),
+            _ => write(),
+        }
+    }
+
+    /// Writes a line to standard error, behind everything that waits for standard output.
+    fn err(&mut self, line: &str) -> io::Result<()> {
+        self.flush_stdout()?;
+        let stderr = self.stderr.clone();
+        let write = || {
+            let mut stderr = stderr.lock();
+            // Nobody is left to be told.
+            let _ = writeln!(stderr, "{line}").and_then(|()| stderr.flush());
+        };
+        match &self.live {
+            Some(progress) => progress.above(write),
+            None => write(),
+        }
+        Ok(())
+    }
+
+    fn show_live(&mut self, has_end: bool, message: String) {
+        if self.options.stderr_is_tty && !self.options.quiet {
+            self.clear_live();
+            self.live = Some(Live::new(self.stderr.clone(), self.columns, has_end, message));
+        }
+    }
+
+    fn clear_live(&mut self) {
+        if let Some(live) = self.live.take() {
+            live.clear();
+        }
+    }
+
+    fn notice(&mut self, severity: Severity, text: &str) -> io::Result<()> {
+        if self.options.quiet && severity < Severity::Warning {
+            return Ok(());
+        }
+        let style = self.stderr_style();
+        let lead = match severity {
+            Severity::Info => String::new(),
+            Severity::Warning => format!("{}: ", style.paint(Paint::Doubtful, "warning")),
+            Severity::Error => format!("{}: ", style.paint(Paint::Bad, "error")),
+        };
+        self.err(&format!("{lead}{text}"))
+    }
+
+    fn startup_failed(&mut self, worker: u32, error: &StartupError) -> io::Result<()> {
+        let text = format!(
+            "startup of {} failed in {}: {}",
+            error.class,
+            line::process_name(worker),
+            one_line(&error.message)
+        );
+        self.notice(Severity::Error, &text)?;
+        // Usually it fails in all workers alike: once is enough to read.
+        let kind = (error.class.clone(), error.message.clone());
+        if self.startup_errors.insert(kind) {
+            for line in lines(error.traceback.trim_end()) {
+                self.err(&format!("    {line}"))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, start: Start, stripes: &[Vec<Stripe>]) -> io::Result<()> {
+        self.started = Some(start);
+        let Some(plan) = self.plan.clone() else {
+            return Ok(());
+        };
+        self.clear_live();
+        let what = start_line(&plan, self.workers, stripes);
+        self.notice(Severity::Info, &what)?;
+        self.show_live(plan.duration_ns.is_some(), "started".to_owned());
+        Ok(())
+    }
+
+    fn progress(&mut self, summary: &Summary) -> io::Result<()> {
+        if self.options.quiet {
+            return Ok(());
+        }
+        if let Some(live) = &self.live {
+            let style = self.stderr_style();
+            let line = progress::line(summary, self.stopping, live.room(), style);
+            let share = summary
+                .planned_duration_s
+                .map_or(0.0, |planned_s| summary.duration_s / planned_s);
+            live.show(share, line);
+        } else if !self.options.stderr_is_tty && summary.elapsed_s >= self.next_plain_s {
+            self.next_plain_s =
+                (summary.elapsed_s / PLAIN_INTERVAL_S).floor() * PLAIN_INTERVAL_S + PLAIN_INTERVAL_S;
+            self.err(&progress::plain_line(summary, self.stopping))?;
+        }
+        Ok(())
+    }
+
+    fn stop(&mut self, reason: StopReason, grace_ends_ns: u64) -> io::Result<()> {
+        self.stopping = true;
+        match reason {
+            StopReason::Duration => Ok(()),
+            StopReason::Signal => {
+                let until = self.started.map_or_else(String::new, |start| {
+                    let wall_ns = start
+                        .wall_ns
+                        .saturating_add(grace_ends_ns.saturating_sub(start.at_ns));
+                    format!(" until {}", self.options.clock.time_of_day(wall_ns))
+                });
+                let text =
+                    format!("stopping: running iterations may finish{until}; Ctrl+C again abandons them");
+                self.notice(Severity::Info, &text)
+            }
+            StopReason::SecondSignal => self.notice(
+                Severity::Info,
+                "stopping at once: running iterations are abandoned",
+            ),
+            StopReason::WorkersLost => self.notice(Severity::Error, "stopping: every worker died"),
+        }
+    }
+
+    fn rehearsed(&mut self, rehearsed: &Rehearsed) -> io::Result<()> {
+        self.clear_live();
+        let at = usize::try_from(rehearsed.test).unwrap_or(usize::MAX);
+        let (label, summary) = match self.infos.get(at) {
+            Some(info) => (info.label.clone(), info.summary.clone()),
+            None => (format!("test {}", rehearsed.test), String::new()),
+        };
+        let style = self.stdout_style();
+        for line in rehearsal::lines(&label, &summary, &rehearsed.measures, style) {
+            self.out(&line)?;
+        }
+        self.flush_stdout()
+    }
+
+    fn finished(&mut self, summary: &Summary) -> io::Result<()> {
+        self.flush_stdout()?;
+        self.clear_live();
+        if self.options.classic {
+            for line in classic::lines(summary) {
+                let line = if line.is_empty() {
+                    line
+                } else {
+                    line::own("INFO", &line, &self.options.clock)
+                };
+                self.out(&line)?;
+            }
+        } else if self.wrote_stdout || (self.options.stdout_is_tty && !self.options.quiet) {
+            self.out("")?;
+        }
+        let style = self.stdout_style();
+        let report = report::render(summary, &style);
+        self.out(report.trim_end())?;
+        if let Some(results) = &self.options.results {
+            let line = format!("results: {}", results.display());
+            self.out("")?;
+            self.out(&line)?;
+        }
+        self.flush_stdout()
+    }
+}
+
+impl Sink for Terminal {
+    fn name(&self) -> &'static str {
+        "the terminal"
+    }
+
+    fn take(&mut self, event: &RunEvent) -> io::Result<()> {
+        match event {
+            RunEvent::Opened { plan, workers, .. } => {
+                self.plan = Some(plan.clone());
+                self.workers = *workers;
+                let message = format!("starting {}", plural(u64::from(*workers), "worker"));
+                self.show_live(false, message);
+                Ok(())
+            }
+            RunEvent::Loaded(infos) => {
+                self.infos.clone_from(infos);
+                Ok(())
+            }
+            RunEvent::LoadFailed(_) => {
+                self.clear_live();
+                Ok(())
+            }
+            RunEvent::StartupFailed { worker, error } => self.startup_failed(*worker, error),
+            RunEvent::Rehearsed(rehearsed) => self.rehearsed(rehearsed),
+            RunEvent::Started {
+                at_ns,
+                wall_ns,
+                stripes,
+            } => self.begin(
+                Start {
+                    at_ns: *at_ns,
+                    wall_ns: *wall_ns,
+                },
+                stripes,
+            ),
+            RunEvent::Progress(summary) => self.progress(summary),
+            RunEvent::Stopping {
+                reason,
+                grace_ends_ns,
+            } => self.stop(*reason, *grace_ends_ns),
+            RunEvent::Log(record) => {
+                if self.options.quiet || (line::is_debug(record) && !self.options.debug) {
+                    return Ok(());
+                }
+                let line = line::of_record(record, &self.options.clock);
+                self.out(&line)
+            }
+            RunEvent::Output { stream, line, .. } => match stream {
+                Stream::Stdout if self.options.quiet => Ok(()),
+                Stream::Stdout => self.out(line),
+                Stream::Stderr => self.err(line),
+            },
+            RunEvent::Notice { severity, text } => self.notice(*severity, text),
+            RunEvent::Finished(summary) => self.finished(summary),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.flush_stdout()
+    }
+
+    fn close(&mut self) -> io::Result<()> {
+        let flushed = self.flush_stdout();
+        self.clear_live();
+        flushed
+    }
+}
+
+/// What will run: `2 tests, 2 workers, 15/s in all, for 1m00s; Ctrl+C to stop early`.
+fn start_line(plan: &Plan, workers: u32, stripes: &[Vec<Stripe>]) -> String {
+    let as_u64 = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+    let runs = |at: usize| stripes.get(at).is_some_and(|stripes| !stripes.is_empty());
+    let running: Vec<Rate> = plan
+        .tests
+        .iter()
+        .enumerate()
+        .filter_map(|(at, test)| runs(at).then_some(test.rate))
+        .collect();
+    let tests = if running.len() == plan.tests.len() {
+        plural(as_u64(running.len()), "test")
+    } else {
+        format!(
+            "{} of {}",
+            running.len(),
+            plural(as_u64(plan.tests.len()), "test")
+        )
+    };
+    let in_all = if running.len() > 1 { " in all" } else { "" };
+    // A sum may exceed what one test can ask for; shown as a float it is still right.
+    let per_s: f64 = running.iter().map(|rate| rate.per_s()).sum();
+    let until = match plan.duration_ns {
+        Some(duration_ns) => {
+            #[expect(clippy::cast_precision_loss, reason = "shown in seconds")]
+            let seconds = duration_ns as f64 / 1e9;
+            format!("for {}; Ctrl+C to stop early", run_time(seconds))
+        }
+        None => "until Ctrl+C".to_owned(),
+    };
+    format!(
+        "{tests}, {}, {}/s{in_all}, {until}",
+        plural(u64::from(workers), "worker"),
+        rate(per_s)
+    )
+}

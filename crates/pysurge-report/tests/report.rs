@@ -1,0 +1,78 @@
+//! The report as it stands on a terminal, at two widths, plain and in colour.
+
+#![expect(clippy::unwrap_used, reason = "the helpers of a test are part of the test")]
+
+mod sample;
+
+use pysurge_report::Style;
+use pysurge_report::report::render;
+
+fn plain(columns: u16) -> Style {
+    Style {
+        color: false,
+        columns,
+    }
+}
+
+#[test]
+fn reports_read_well() {
+    for (name, summary) in sample::all() {
+        for columns in [80, 120] {
+            insta::assert_snapshot!(format!("{name}_{columns}"), render(&summary, &plain(columns)));
+        }
+    }
+}
+
+#[test]
+fn a_report_in_colour() {
+    for (name, summary) in [("valid", sample::valid()), ("degraded", sample::degraded())] {
+        let style = Style {
+            color: true,
+            columns: 80,
+        };
+        let text = render(&summary, &style).replace('\x1b', "␛");
+        insta::assert_snapshot!(format!("{name}_color"), text);
+    }
+}
+
+#[test]
+fn colour_changes_no_word() {
+    for (name, summary) in sample::all() {
+        let colored = Style {
+            color: true,
+            columns: 80,
+        };
+        assert_eq!(
+            without_escapes(&render(&summary, &colored)),
+            render(&summary, &plain(80)),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn no_line_is_wider_than_the_terminal() {
+    for (name, summary) in sample::all() {
+        for columns in [60, 72, 80, 100, 120, 200] {
+            for line in render(&summary, &plain(columns)).lines() {
+                // Wide characters of the samples count twice.
+                let wide = line.chars().filter(|c| u32::from(*c) >= 0x2e80).count();
+                let width = line.chars().count() + wide;
+                assert!(
+                    width <= usize::from(columns),
+                    "{name} at {columns}: {width} {line}"
+                );
+            }
+        }
+    }
+}
+
+fn without_escapes(text: &str) -> String {
+    let mut plain = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("\x1b[") {
+        plain.push_str(before);
+        rest = after.split_once('m').unwrap().1;
+    }
+    plain + rest
+}

@@ -1,0 +1,324 @@
+//! Summaries of runs that never were, rich enough to show everything that a report can show.
+
+#![allow(dead_code, reason = "every test file uses some of it")]
+
+use pysurge_core::account::Account;
+use pysurge_core::histogram::Histogram;
+use pysurge_core::summary::{
+    Durations, FailureFigures, MetricFigures, Status, StopCause, Summary, TestSummary, WorkerEnd,
+    WorkerSummary,
+};
+use pysurge_core::verdict::{Validity, Verdict};
+use std::collections::BTreeMap;
+
+const MS: u64 = 1_000_000;
+
+/// Figures of a thousand durations spread between two bounds, most of them near the lower one.
+pub(crate) fn durations(low_ns: u64, high_ns: u64) -> Durations {
+    let mut histogram = Histogram::new();
+    for i in 0..1_000u64 {
+        let share = i * i / 1_000;
+        histogram.record(low_ns + (high_ns - low_ns) * share / 1_000);
+    }
+    Durations::of(&histogram)
+}
+
+pub(crate) fn passed(planned: u64) -> Account {
+    Account {
+        planned,
+        passed: planned,
+        ..Account::default()
+    }
+}
+
+pub(crate) fn test(label: &str, summary: &str, account: Account) -> TestSummary {
+    TestSummary {
+        label: label.into(),
+        summary: summary.into(),
+        test_class: "cases.UploadTest".into(),
+        not_run: None,
+        workers: 2,
+        account,
+        in_flight: 0,
+        asked_rate_per_s: 7.5,
+        achieved_rate_per_s: 7.5,
+        response_time: durations(50 * MS, 61 * MS),
+        service_time: durations(50 * MS, 60 * MS),
+        lateness: durations(40_000, 112_000),
+        setup: Durations::default(),
+        teardown: Durations::default(),
+        metrics: BTreeMap::new(),
+        metrics_refused: 0,
+        failures: Vec::new(),
+        failures_overflow: 0,
+    }
+}
+
+fn worker(number: u32) -> WorkerSummary {
+    WorkerSummary {
+        worker: number,
+        pid: 4_100 + number,
+        end: WorkerEnd::Done,
+        death: None,
+        cpu_s: 1.25,
+        rss_bytes: 31_000_000,
+    }
+}
+
+/// A run of one minute on two workers that was valid and ended as planned.
+pub(crate) fn summary(tests: Vec<TestSummary>) -> Summary {
+    let mut account = Account::default();
+    for test in &tests {
+        account += test.account;
+    }
+    Summary {
+        schema_version: 1,
+        pysurge_version: "2.0.0".into(),
+        name: "demo".into(),
+        status: Status::Finished,
+        stop_cause: Some(StopCause::Duration),
+        exit_code: Some(0),
+        started_at: "2018-09-14T18:51:37Z".into(),
+        planned_duration_s: Some(60.0),
+        duration_s: 60.0,
+        elapsed_s: 60.052,
+        verdict: Verdict::valid(),
+        account,
+        tests,
+        workers: vec![worker(0), worker(1)],
+        output_dropped: 0,
+    }
+}
+
+pub(crate) fn metric(mean: f64) -> MetricFigures {
+    MetricFigures {
+        count: 449,
+        mean,
+        min: mean / 2.0,
+        p50: mean * 0.9,
+        p95: mean * 1.5,
+        p99: mean * 1.7,
+        max: mean * 2.0,
+    }
+}
+
+pub(crate) fn valid() -> Summary {
+    let mut upload = test(
+        "<UploadTest kwargs={}>",
+        "upload test, legacy: False",
+        passed(450),
+    );
+    upload.setup = durations(MS, 2 * MS);
+    upload.teardown = durations(200_000, 300_000);
+    upload.metrics = BTreeMap::from([
+        ("upload->db_time_in_sec".to_owned(), metric(2.668_292)),
+        ("bytes".to_owned(), metric(1_048_576.0)),
+    ]);
+    let download = test(
+        "<DownloadTest kwargs={'path': '/big'}>",
+        "download a file",
+        passed(450),
+    );
+    summary(vec![upload, download])
+}
+
+fn failure(count: u64, exception: &str, message: &str, traceback: &str) -> FailureFigures {
+    FailureFigures {
+        phase: "run".into(),
+        exception: exception.into(),
+        message: message.into(),
+        frame: "cases.py:31 in run".into(),
+        count,
+        first_s: 1.204,
+        last_s: 58.93,
+        traceback: traceback.into(),
+        fails: true,
+    }
+}
+
+const TRACEBACK: &str = "Traceback (most recent call last):
+  File \"cases.py\", line 31, in run
+    self.fetch(self.session, self.kwargs[\"path\"])
+  File \"cases.py\", line 44, in fetch
+\traise AssertionError(f\"status {response.status_code} of {url} is not the one that was expected\")
+AssertionError: status 404";
+
+pub(crate) fn failing() -> Summary {
+    let account = Account {
+        planned: 1_200,
+        passed: 1_177,
+        failed: 23,
+        ..Account::default()
+    };
+    let mut bad = test(
+        "<DownloadTest kwargs={'path': '/nope'}>",
+        "ask for a page that is not there",
+        account,
+    );
+    let refused = "HTTPConnectionPool(host='127.0.0.1', port=8123): Max retries exceeded with url: /upload \
+                   (Caused by NewConnectionError('<urllib3.connection.HTTPConnection object at 0x7f3a>: \
+                   Failed to establish a new connection: [Errno 111] Connection refused'))";
+    let mut teardown = failure(1, "cases.CleanupError", "already\x1b[31m gone", "");
+    teardown.phase = "teardown".into();
+    teardown.fails = false;
+    bad.failures = vec![
+        failure(20, "AssertionError", "status 404", TRACEBACK),
+        failure(3, "requests.exceptions.ConnectionError", refused, ""),
+        teardown,
+    ];
+    bad.metrics_refused = 2;
+    summary(vec![bad])
+}
+
+pub(crate) fn many_kinds() -> Summary {
+    let account = Account {
+        planned: 100,
+        failed: 100,
+        ..Account::default()
+    };
+    let mut bad = test("<T kwargs={}>", "fails in many ways", account);
+    let long = (1..30).fold("Traceback (most recent call last):\n".to_owned(), |text, n| {
+        format!("{text}  File \"cases.py\", line {n}, in deeper\n")
+    });
+    bad.failures = (0..12)
+        .map(|n| failure(12 - n, &format!("cases.Error{n}"), "no", &long))
+        .collect();
+    bad.failures_overflow = 22;
+    summary(vec![bad])
+}
+
+pub(crate) fn degraded() -> Summary {
+    let account = Account {
+        planned: 10_000,
+        passed: 9_950,
+        failed: 0,
+        dropped: 45,
+        interrupted: 2,
+        lost: 3,
+    };
+    let mut slow = test("<SlowTest kwargs={'seconds': 0.05}>", "sleeps", account);
+    slow.workers = 1;
+    slow.asked_rate_per_s = 166.666_666_667;
+    slow.achieved_rate_per_s = 165.866_666_667;
+    slow.lateness = durations(100_000, 8 * MS);
+    let mut summary = summary(vec![slow]);
+    summary.stop_cause = Some(StopCause::Signal);
+    summary.verdict = Verdict {
+        validity: Validity::Degraded,
+        causes: vec![
+            "<SlowTest kwargs={'seconds': 0.05}>: 45 of 10000 planned iterations were never started".into(),
+            "<SlowTest kwargs={'seconds': 0.05}>: 3 of 10000 planned iterations were lost with a worker that died"
+                .into(),
+            "<SlowTest kwargs={'seconds': 0.05}>: iterations started late, p99 7.84 ms beside a median service \
+             time of 52.5 ms"
+                .into(),
+        ],
+    };
+    summary.workers[1].end = WorkerEnd::Lost;
+    summary.workers[1].death = Some("killed by signal 9 (SIGKILL)".into());
+    summary.output_dropped = 12_345;
+    summary
+}
+
+pub(crate) fn not_run() -> Summary {
+    let mut absent = test("<DbTest kwargs={}>", "needs a database", Account::default());
+    absent.not_run = Some(
+        "startup failed on every worker: psycopg.OperationalError: connection to server at \"127.0.0.1\", port \
+         5432 failed: Connection refused. Is the server running on that host and accepting TCP/IP connections?"
+            .into(),
+    );
+    absent.workers = 0;
+    absent.achieved_rate_per_s = 0.0;
+    for durations in [
+        &mut absent.response_time,
+        &mut absent.service_time,
+        &mut absent.lateness,
+    ] {
+        *durations = Durations::default();
+    }
+    summary(vec![
+        test("<UploadTest kwargs={}>", "upload test", passed(450)),
+        absent,
+    ])
+}
+
+pub(crate) fn nothing() -> Summary {
+    let mut idle = test("<UploadTest kwargs={}>", "upload test", Account::default());
+    idle.achieved_rate_per_s = 0.0;
+    for durations in [
+        &mut idle.response_time,
+        &mut idle.service_time,
+        &mut idle.lateness,
+    ] {
+        *durations = Durations::default();
+    }
+    let mut summary = summary(vec![idle]);
+    summary.stop_cause = Some(StopCause::SecondSignal);
+    (summary.duration_s, summary.elapsed_s) = (0.01, 0.01);
+    summary
+}
+
+pub(crate) fn long_labels() -> Summary {
+    let kwargs: Vec<String> = (0..30)
+        .map(|n| format!("'option_number_{n}': 'value {n}'"))
+        .collect();
+    let label = format!("<UploadTest kwargs={{{}}}>", kwargs.join(", "));
+    let mut long = test(
+        &label,
+        "試験: 長い名前のテスト。名前が八十桁を超えても、行は折り返さない。すべての行はこの幅に収まらなければならない。",
+        passed(450),
+    );
+    long.metrics = BTreeMap::from([
+        (
+            "a_metric_whose_name_says_everything_there_is_to_say_about_it_and_then_goes_on_for_a_while"
+                .to_owned(),
+            metric(0.5),
+        ),
+        ("short".to_owned(), metric(1.0)),
+    ]);
+    let mut summary = summary(vec![long]);
+    summary.verdict = Verdict {
+        validity: Validity::Invalid,
+        causes: vec![format!(
+            "{label}: iterations started late, p99 2.50 s beside a median service time of 52.5 ms"
+        )],
+    };
+    summary
+}
+
+pub(crate) fn huge() -> Summary {
+    let account = Account {
+        planned: 8_640_000_000_000,
+        passed: 8_000_000_000_000,
+        failed: 600_000_000_000,
+        dropped: 30_000_000_000,
+        interrupted: 5_000_000_000,
+        lost: 5_000_000_000,
+    };
+    let mut huge = test("<T kwargs={}>", "for a century", account);
+    huge.asked_rate_per_s = 10_000_000.0;
+    huge.achieved_rate_per_s = 9_999_999.25;
+    huge.response_time = durations(3_600_000_000_000, 4_000_000_000_000_000);
+    huge.service_time = durations(0, 1);
+    huge.metrics = BTreeMap::from([
+        ("least".to_owned(), metric(f64::MIN_POSITIVE)),
+        ("most".to_owned(), metric(-f64::MAX / 2.0)),
+    ]);
+    let mut summary = summary(vec![huge]);
+    (summary.duration_s, summary.elapsed_s) = (864_000.0, 864_001.0);
+    summary
+}
+
+/// One of each.
+pub(crate) fn all() -> Vec<(&'static str, Summary)> {
+    vec![
+        ("valid", valid()),
+        ("failing", failing()),
+        ("many_kinds", many_kinds()),
+        ("degraded", degraded()),
+        ("not_run", not_run()),
+        ("nothing", nothing()),
+        ("long_labels", long_labels()),
+        ("huge", huge()),
+    ]
+}

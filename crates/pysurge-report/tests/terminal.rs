@@ -1,0 +1,401 @@
+//! The terminal sink into buffers: what stands on which stream, on a terminal and off one.
+
+#![expect(clippy::unwrap_used, reason = "the helpers of a test are part of the test")]
+
+mod sample;
+
+use pysurge_core::event::{RunEvent, Severity, StopReason, Stream};
+use pysurge_core::failure::{FailureKey, Phase};
+use pysurge_core::measure::Measures;
+use pysurge_core::plan::{Plan, TestPlan};
+use pysurge_core::rate::Rate;
+use pysurge_core::schedule::Stripe;
+use pysurge_core::summary::Summary;
+use pysurge_core::verdict::Validity;
+use pysurge_core::wire::{LogRecord, Rehearsed, StartupError, TestInfo};
+use pysurge_report::{LocalClock, Sink, Terminal, TerminalOptions};
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+/// 2018-09-14 18:51:37.590 UTC.
+const WALL_NS: u64 = 1_536_951_097_590_000_000;
+const SECOND_NS: u64 = 1_000_000_000;
+
+#[derive(Clone, Default)]
+struct Buffer(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Buffer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Buffer {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+
+    /// With escape sequences made visible and every piece that begins a line anew on a line of its own.
+    fn visible(&self) -> String {
+        self.text().replace('\r', "␍\n").replace('\x1b', "␛")
+    }
+}
+
+struct Gone;
+
+impl Write for Gone {
+    fn write(&mut self, _bytes: &[u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::BrokenPipe.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Err(io::ErrorKind::BrokenPipe.into())
+    }
+}
+
+fn terminal(change: impl FnOnce(&mut TerminalOptions)) -> (Terminal, Buffer, Buffer) {
+    let (stdout, stderr) = (Buffer::default(), Buffer::default());
+    let mut options = TerminalOptions {
+        stdout: Box::new(stdout.clone()),
+        stderr: Box::new(stderr.clone()),
+        stdout_is_tty: false,
+        stderr_is_tty: false,
+        color: false,
+        columns: Some(80),
+        quiet: false,
+        debug: false,
+        classic: false,
+        results: Some(PathBuf::from("pysurge-results/20180914-185137-demo")),
+        clock: LocalClock::new(|| WALL_NS).in_utc(),
+    };
+    change(&mut options);
+    (Terminal::new(options), stdout, stderr)
+}
+
+fn log(level: &str, level_number: u32, message: &str) -> RunEvent {
+    RunEvent::Log(LogRecord {
+        wall_ns: WALL_NS,
+        process: "Worker-1".into(),
+        thread: "pysurge-3".into(),
+        level: level.into(),
+        level_number,
+        message: message.into(),
+    })
+}
+
+fn output(stream: Stream, line: &str) -> RunEvent {
+    RunEvent::Output {
+        worker: 0,
+        stream,
+        line: line.into(),
+    }
+}
+
+fn notice(severity: Severity, text: &str) -> RunEvent {
+    RunEvent::Notice {
+        severity,
+        text: text.into(),
+    }
+}
+
+fn opened(duration_ns: Option<u64>) -> RunEvent {
+    let test = |test_class: &str| TestPlan {
+        test_class: test_class.into(),
+        kwargs: Vec::new(),
+        rate: Rate::parse("7.5").unwrap(),
+    };
+    RunEvent::Opened {
+        plan: Plan {
+            name: "demo".into(),
+            tests: vec![test("cases.UploadTest"), test("cases.DownloadTest")],
+            duration_ns,
+        },
+        workers: 2,
+        wall_ns: WALL_NS,
+    }
+}
+
+fn started() -> RunEvent {
+    let stripe = |worker| Stripe { worker, workers: 2 };
+    RunEvent::Started {
+        at_ns: 1_000 * SECOND_NS,
+        wall_ns: WALL_NS,
+        stripes: vec![vec![stripe(0), stripe(1)]; 2],
+    }
+}
+
+fn progress(seconds: f64) -> RunEvent {
+    let mut summary: Summary = sample::valid();
+    summary.stop_cause = None;
+    (summary.duration_s, summary.elapsed_s) = (seconds, seconds);
+    RunEvent::Progress(Box::new(summary))
+}
+
+fn stopping(reason: StopReason) -> RunEvent {
+    RunEvent::Stopping {
+        reason,
+        grace_ends_ns: 1_030 * SECOND_NS,
+    }
+}
+
+fn a_run() -> Vec<RunEvent> {
+    let mut events = vec![
+        opened(Some(60 * SECOND_NS)),
+        RunEvent::Loaded(infos()),
+        started(),
+        log("INFO", 20, "uploading 1"),
+        log("DEBUG", 10, "connection reused"),
+        output(Stream::Stdout, "printed by the test"),
+        output(Stream::Stderr, "a warning of a library"),
+        notice(Severity::Info, "all is well"),
+        notice(Severity::Warning, "worker 1 died: killed by signal 9 (SIGKILL)"),
+    ];
+    events.extend([1.0, 9.0, 10.0, 11.0, 25.0, 29.0, 30.0].map(progress));
+    events.push(log("ERROR", 40, "after a while\nTraceback: on two lines"));
+    events.push(stopping(StopReason::Signal));
+    events.push(progress(31.0));
+    events.push(stopping(StopReason::SecondSignal));
+    events.push(RunEvent::Finished(Box::new(sample::nothing())));
+    events
+}
+
+fn infos() -> Vec<TestInfo> {
+    let info = |label: &str, summary: &str| TestInfo {
+        label: label.into(),
+        summary: summary.into(),
+        max_duration_ns: None,
+    };
+    vec![
+        info("<UploadTest kwargs={}>", "upload test"),
+        info("<DownloadTest kwargs={'path': '/nope'}>", "download a file"),
+    ]
+}
+
+fn play(mut sink: Terminal, events: &[RunEvent]) {
+    for event in events {
+        sink.take(event).unwrap();
+        sink.flush().unwrap();
+    }
+    sink.close().unwrap();
+}
+
+#[test]
+fn a_run_without_a_terminal() {
+    let (sink, stdout, stderr) = terminal(|_| {});
+    play(sink, &a_run());
+    insta::assert_snapshot!("pipe_stdout", stdout.text());
+    insta::assert_snapshot!("pipe_stderr", stderr.text());
+}
+
+#[test]
+fn a_run_on_a_terminal() {
+    let screen = Buffer::default();
+    let (sink, _, _) = terminal(|options| {
+        options.stdout = Box::new(screen.clone());
+        options.stderr = Box::new(screen.clone());
+        (options.stdout_is_tty, options.stderr_is_tty) = (true, true);
+    });
+    play(sink, &a_run());
+    insta::assert_snapshot!("screen_bytes", screen.visible());
+    insta::assert_snapshot!("screen_left", left_on_screen(&screen.text()));
+}
+
+#[test]
+fn a_wide_terminal_has_a_bar_and_colours() {
+    let (sink, _, stderr) = terminal(|options| {
+        (options.stderr_is_tty, options.color, options.columns) = (true, true, Some(120));
+    });
+    let mut progress = sample::degraded();
+    (progress.duration_s, progress.elapsed_s) = (45.0, 45.0);
+    assert_eq!(progress.verdict.validity, Validity::Degraded);
+    play(
+        sink,
+        &[
+            opened(Some(60 * SECOND_NS)),
+            started(),
+            RunEvent::Progress(Box::new(progress)),
+        ],
+    );
+    insta::assert_snapshot!("wide_bytes", stderr.visible());
+}
+
+#[test]
+fn a_progress_line_fits_any_terminal() {
+    for columns in [20, 40, 60, 80, 99, 100, 101, 120, 200] {
+        let (mut sink, _, stderr) = terminal(|options| {
+            (options.stderr_is_tty, options.columns) = (true, Some(columns));
+        });
+        sink.take(&opened(Some(60 * SECOND_NS))).unwrap();
+        sink.take(&started()).unwrap();
+        let before = stderr.text().len();
+        let mut huge = sample::huge();
+        (huge.duration_s, huge.elapsed_s, huge.planned_duration_s) = (5.0, 5.0, Some(60.0));
+        sink.take(&RunEvent::Progress(Box::new(huge))).unwrap();
+        let drawn = stderr.text()[before..].to_owned();
+        assert!(drawn.contains("55s left"), "{columns}: {drawn:?}");
+        for frame in drawn.split(['\r', '\n']) {
+            let text = frame.replace("\x1b[2K", "");
+            assert!(
+                text.trim_end().chars().count() < usize::from(columns),
+                "{columns}: {frame:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn quiet_is_the_report_and_what_is_wrong() {
+    let (sink, stdout, stderr) = terminal(|options| {
+        (options.quiet, options.stderr_is_tty) = (true, true);
+    });
+    play(sink, &a_run());
+    assert!(
+        stdout.text().starts_with("VALID  no iteration was planned\n"),
+        "{}",
+        stdout.text()
+    );
+    assert_eq!(
+        stderr.text(),
+        "a warning of a library\nwarning: worker 1 died: killed by signal 9 (SIGKILL)\n"
+    );
+}
+
+#[test]
+fn debug_records_are_shown_only_when_asked_for() {
+    for debug in [false, true] {
+        let (sink, stdout, _) = terminal(|options| options.debug = debug);
+        play(sink, &a_run());
+        assert_eq!(stdout.text().contains("DEBUG connection reused"), debug);
+        assert!(
+            stdout
+                .text()
+                .contains("2018-09-14 18:51:37,590 Worker-1 pysurge-3 INFO uploading 1\n")
+        );
+    }
+}
+
+#[test]
+fn the_classic_report_stands_in_front() {
+    let (sink, stdout, _) = terminal(|options| options.classic = true);
+    play(sink, &[RunEvent::Finished(Box::new(sample::nothing()))]);
+    let text = stdout.text();
+    assert!(
+        text.starts_with(
+            "2018-09-14 18:51:37,590 MainProcess MainThread INFO ---- Results for test \
+             '<UploadTest kwargs={}> -- upload test' ----\n"
+        ),
+        "{text}"
+    );
+    assert!(text.contains("----\n\nVALID  no iteration"), "{text}");
+}
+
+#[test]
+fn a_startup_that_fails_everywhere_is_explained_once() {
+    let (sink, stdout, stderr) = terminal(|_| {});
+    let failed = |worker| {
+        RunEvent::StartupFailed {
+        worker,
+        error: StartupError {
+            class: "cases.DbTest".into(),
+            message: "OSError: no database".into(),
+            traceback: "Traceback (most recent call last):\n  File \"cases.py\", line 3, in startup\nOSError: no database".into(),
+        },
+    }
+    };
+    play(sink, &[failed(0), failed(1)]);
+    assert_eq!(stdout.text(), "");
+    insta::assert_snapshot!("startup_failed", stderr.text());
+}
+
+#[test]
+fn a_rehearsal_says_what_happened() {
+    let mut good = Measures {
+        passed: 1,
+        ..Measures::default()
+    };
+    good.setup.record(1_200_000);
+    good.service_time.record(50_100_000);
+    good.teardown.record(90_000);
+    good.metrics.record("upload->db_time_in_sec", 2.668_292);
+    good.metrics.record("bytes", 1_048_576.0);
+    let mut bad = Measures {
+        failed: 1,
+        ..Measures::default()
+    };
+    bad.service_time.record(3_210_000);
+    let key = FailureKey {
+        phase: Phase::Run,
+        exception: "AssertionError".into(),
+        frame: "cases.py:31 in run".into(),
+        message: "status #".into(),
+    };
+    bad.failures.record(key, 0, || {
+        (
+            "status 404".into(),
+            "Traceback (most recent call last):\n  File \"cases.py\", line 31, in run\n    assert ok\nAssertionError: status 404".into(),
+        )
+    });
+    let rehearsed = |test, measures| {
+        RunEvent::Rehearsed(Rehearsed {
+            test,
+            measures: Box::new(measures),
+        })
+    };
+    let (sink, stdout, stderr) = terminal(|_| {});
+    play(
+        sink,
+        &[
+            opened(None),
+            RunEvent::Loaded(infos()),
+            rehearsed(0, good),
+            rehearsed(1, bad),
+        ],
+    );
+    assert_eq!(stderr.text(), "");
+    insta::assert_snapshot!("rehearsal", stdout.text());
+}
+
+#[test]
+fn a_reader_who_went_away_ends_the_sink_but_a_lost_stderr_does_not() {
+    let (mut sink, _, _) = terminal(|options| options.stdout = Box::new(Gone));
+    sink.take(&output(Stream::Stdout, "line")).unwrap();
+    assert_eq!(sink.flush().unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+
+    for tty in [false, true] {
+        let (sink, stdout, _) = terminal(|options| {
+            options.stderr = Box::new(Gone);
+            options.stderr_is_tty = tty;
+        });
+        play(sink, &a_run());
+        assert!(stdout.text().contains("VALID"), "tty: {tty}");
+    }
+}
+
+/// What a terminal shows in the end, for the few sequences that a progress line uses.
+fn left_on_screen(text: &str) -> String {
+    let mut lines: Vec<String> = vec![String::new()];
+    let mut rest = text;
+    while !rest.is_empty() {
+        let line = lines.last_mut().unwrap();
+        if let Some(after) = rest.strip_prefix("\r\x1b[2K") {
+            line.clear();
+            rest = after;
+        } else {
+            let c = rest.chars().next().unwrap();
+            assert!(c != '\x1b' && c != '\r', "unknown sequence: {rest:?}");
+            if c == '\n' {
+                lines.push(String::new());
+            } else {
+                line.push(c);
+            }
+            rest = &rest[c.len_utf8()..];
+        }
+    }
+    let lines: Vec<&str> = lines.iter().map(|line| line.trim_end()).collect();
+    lines.join("\n")
+}
