@@ -1,0 +1,152 @@
+//! What the engine runs, and what an iteration says of itself.
+
+use crate::clock;
+use pysurge_core::failure::{FailureKey, Phase};
+
+/// A test case: something of which one iteration after the other can be run, from many threads at once.
+pub trait TestCase: Send + Sync {
+    /// Runs one iteration, from the making of its instance to its teardown, on the calling pool thread.
+    ///
+    /// It marks `setup`, `run` and `teardown` on the probe and tells it of failures and metrics. It must not unwind: a
+    /// panic is caught at the thread's edge and ends the worker.
+    fn iterate(&self, probe: &mut Probe<'_>);
+}
+
+/// A failure on its way into its group.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    /// The group it belongs to.
+    pub key: FailureKey,
+    /// Its message and traceback; `None` where the group is known already and needs no example.
+    pub detail: Option<(String, String)>,
+}
+
+/// Where an iteration leaves what is to be recorded of it. Lives as long as its thread, so that nothing is allocated per iteration.
+#[derive(Debug, Default)]
+pub(crate) struct Record {
+    pub(crate) setup_ns: Option<u64>,
+    pub(crate) service_ns: Option<u64>,
+    pub(crate) teardown_ns: Option<u64>,
+    pub(crate) failures: Vec<Failure>,
+    pub(crate) failed: bool,
+    pub(crate) refused_metrics: u64,
+    metric_names: Vec<String>,
+    metric_values: Vec<f64>,
+}
+
+impl Record {
+    fn clear(&mut self) {
+        (self.setup_ns, self.service_ns, self.teardown_ns) = (None, None, None);
+        self.failures.clear();
+        self.failed = false;
+        self.refused_metrics = 0;
+        self.metric_values.clear();
+    }
+
+    pub(crate) fn metrics(&self) -> impl Iterator<Item = (&str, f64)> {
+        self.metric_names
+            .iter()
+            .map(String::as_str)
+            .zip(self.metric_values.iter().copied())
+    }
+}
+
+/// An iteration's stopwatch and notebook.
+#[derive(Debug)]
+pub struct Probe<'a> {
+    record: &'a mut Record,
+    knows: &'a dyn KnownFailures,
+    thread: &'a str,
+    last_ns: u64,
+}
+
+/// Tells whether a kind of failure has its example already.
+pub(crate) trait KnownFailures: std::fmt::Debug {
+    fn knows(&self, key: &FailureKey) -> bool;
+}
+
+impl<'a> Probe<'a> {
+    pub(crate) fn new(
+        record: &'a mut Record,
+        knows: &'a dyn KnownFailures,
+        thread: &'a str,
+        started_ns: u64,
+    ) -> Self {
+        record.clear();
+        Self {
+            record,
+            knows,
+            thread,
+            last_ns: started_ns,
+        }
+    }
+
+    /// The name of the pool thread, `UploadTest-3`.
+    pub fn thread(&self) -> &str {
+        self.thread
+    }
+
+    /// Runs and times the setup.
+    pub fn setup<R>(&mut self, setup: impl FnOnce() -> R) -> R {
+        let (result, spent_ns) = self.time(setup);
+        self.record.setup_ns = Some(spent_ns);
+        result
+    }
+
+    /// Runs and times the test itself: its time is the service time.
+    pub fn run<R>(&mut self, run: impl FnOnce() -> R) -> R {
+        let (result, spent_ns) = self.time(run);
+        self.record.service_ns = Some(spent_ns);
+        result
+    }
+
+    /// Runs and times the teardown.
+    pub fn teardown<R>(&mut self, teardown: impl FnOnce() -> R) -> R {
+        let (result, spent_ns) = self.time(teardown);
+        self.record.teardown_ns = Some(spent_ns);
+        result
+    }
+
+    #[inline]
+    fn time<R>(&mut self, work: impl FnOnce() -> R) -> (R, u64) {
+        let begin_ns = clock::now_ns();
+        let result = work();
+        self.last_ns = clock::now_ns();
+        (result, self.last_ns.saturating_sub(begin_ns))
+    }
+
+    /// Notes a user metric; recorded only if the iteration passes.
+    pub fn metric(&mut self, name: &str, value: f64) {
+        let at = self.record.metric_values.len();
+        if let Some(slot) = self.record.metric_names.get_mut(at) {
+            slot.clear();
+            slot.push_str(name);
+        } else {
+            self.record.metric_names.push(name.to_owned());
+        }
+        self.record.metric_values.push(value);
+    }
+
+    /// Notes a metric that is no number.
+    pub fn refuse_metric(&mut self) {
+        self.record.refused_metrics += 1;
+    }
+
+    /// Notes a failure. One in a phase other than teardown fails the iteration. `detail` gives message and traceback, and is
+    /// asked only if this kind of failure has no example yet.
+    pub fn fail(&mut self, key: FailureKey, detail: impl FnOnce() -> (String, String)) {
+        self.record.failed |= key.phase != Phase::Teardown;
+        let detail = (!self.knows.knows(&key)).then(detail);
+        self.record.failures.push(Failure { key, detail });
+    }
+
+    /// Whether the iteration has failed so far.
+    pub fn failed(&self) -> bool {
+        self.record.failed
+    }
+
+    /// The last instant the clock was read, nanoseconds of `CLOCK_MONOTONIC`.
+    pub(crate) fn last_ns(&self) -> u64 {
+        self.last_ns
+    }
+}

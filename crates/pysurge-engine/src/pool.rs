@@ -1,0 +1,427 @@
+//! The pool: leader and followers.
+//!
+//! One thread, the leader, sleeps until the next planned instant. It wakes, claims the iteration, hands the lead to an idle
+//! thread and runs the iteration itself: one wake-up per iteration at low load, no queue, no hand-over of work. A thread that ends an
+//! iteration claims the next at once if it is due already, without letting go of the interpreter: no wake-up at all at
+//! saturation. The pool grows when an iteration starts and no thread is left that waits for the next.
+//!
+//! | a thread is | it waits for | it becomes |
+//! |---|---|---|
+//! | running | its iteration | running, if the next iteration is due; leader, if nobody leads; else idle |
+//! | idle | being handed the lead (last in, first out: few threads and few connections are used while few suffice) | leader |
+//! | leader | the next planned instant | running, the lead handed on |
+//! | any | | ended, once every iteration is claimed or the pool is closed |
+//!
+//! Attached threads (those that hold an interpreter) never block on a lock that is held across a wait: the lead's lock is
+//! held for a few instructions only. Sources: Schmidt et al., "Leader/Followers" (2000).
+
+use crate::case::{Probe, Record, TestCase};
+use crate::clock;
+use crate::recorder::Recorder;
+use parking_lot::Mutex;
+use pysurge_core::measure::Measures;
+use pysurge_core::schedule::StripedSchedule;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::thread::Thread;
+use std::time::Duration;
+
+/// How a pool thread is bound to an interpreter, and how it lets go of it to wait.
+pub trait Attachment {
+    /// Waits without the interpreter, and holds it again on return.
+    fn detached<R: Send>(&self, wait: impl FnOnce() -> R + Send) -> R;
+}
+
+/// No interpreter at all: threads of native tests.
+#[derive(Debug, Clone, Copy)]
+pub struct Unattached;
+
+impl Attachment for Unattached {
+    fn detached<R: Send>(&self, wait: impl FnOnce() -> R + Send) -> R {
+        wait()
+    }
+}
+
+/// What a pool is made with.
+#[derive(Debug, Clone, Copy)]
+pub struct PoolSettings {
+    /// The most threads it asks for.
+    pub max_threads: u32,
+    /// Shards of its recorder: how many threads can truly run at once.
+    pub shards: usize,
+    /// The start of the run, nanoseconds of `CLOCK_MONOTONIC`.
+    pub start_ns: u64,
+}
+
+/// Set in the cursor once nothing more may be claimed.
+const CLOSED: u64 = 1 << 63;
+
+/// The thread that waits longest for nothing wakes this often, so that no missed wake-up can ever stop a run.
+const LONGEST_SLEEP: Duration = Duration::from_secs(1);
+
+/// The iterations of one test in one worker, and the threads that run them.
+pub struct Pool {
+    schedule: StripedSchedule,
+    settings: PoolSettings,
+    recorder: Recorder,
+    /// The next iteration to be claimed; with [`CLOSED`] once none may be.
+    cursor: AtomicU64,
+    /// Where the plan ends, if it was cut: iterations from this one on are no longer planned.
+    plan_limit: AtomicU64,
+    /// Iterations abandoned at the hard stop.
+    interrupted: AtomicU64,
+    lead: Mutex<Lead>,
+    /// Threads that lead or are idle.
+    waiting: AtomicU32,
+    /// Threads that live or were asked for.
+    threads: AtomicU32,
+    /// Of these, those that have not begun yet.
+    starting: AtomicU32,
+    /// Every thread that was ever asked for: numbers them.
+    thread_names: AtomicU32,
+    /// Set when a thread could not be made: asking again would only cost time.
+    no_more_threads: AtomicBool,
+    ask_for_thread: Box<dyn Fn() + Send + Sync>,
+}
+
+#[derive(Default)]
+struct Lead {
+    taken: bool,
+    idle: Vec<Arc<Seat>>,
+    leader: Option<Thread>,
+}
+
+/// Where an idle thread sits.
+struct Seat {
+    thread: Thread,
+    has_lead: AtomicBool,
+}
+
+/// An iteration that the calling thread, and no other, is to run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Claim {
+    planned_ns: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    Run(Claim),
+    NotBefore,
+    Nothing,
+}
+
+/// What a pool has to tell at an instant.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PoolCounts {
+    /// Iterations claimed or dropped so far.
+    pub planned: u64,
+    /// Of these, never started; 0 until the pool is closed.
+    pub dropped: u64,
+    /// Of these, abandoned at the hard stop.
+    pub interrupted: u64,
+    /// Of these, started and not ended.
+    pub in_flight: u64,
+    /// Threads that live.
+    pub threads: u32,
+    /// Measured since the last call.
+    pub measures: Measures,
+}
+
+impl std::fmt::Debug for Pool {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pool")
+            .field("schedule", &self.schedule)
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Pool {
+    /// A pool without threads. `ask_for_thread` is called, from a pool thread, whenever it wants one more, after it has
+    /// counted that thread; whoever makes it lets it enter [`Pool::run_thread`], or says [`Pool::thread_refused`].
+    pub fn new(
+        schedule: StripedSchedule,
+        settings: PoolSettings,
+        ask_for_thread: Box<dyn Fn() + Send + Sync>,
+    ) -> Self {
+        Self {
+            schedule,
+            settings,
+            recorder: Recorder::new(settings.shards),
+            cursor: AtomicU64::new(0),
+            plan_limit: AtomicU64::new(u64::MAX),
+            interrupted: AtomicU64::new(0),
+            lead: Mutex::default(),
+            waiting: AtomicU32::new(0),
+            threads: AtomicU32::new(0),
+            starting: AtomicU32::new(0),
+            thread_names: AtomicU32::new(0),
+            no_more_threads: AtomicBool::new(false),
+            ask_for_thread,
+        }
+    }
+
+    /// Counts a thread that is about to be made without the pool having asked for it.
+    pub fn thread_requested(&self) {
+        self.starting.fetch_add(1, Ordering::AcqRel);
+        self.threads.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Takes back a request for a thread that could not be made; none is asked for again.
+    pub fn thread_refused(&self) {
+        self.no_more_threads.store(true, Ordering::Relaxed);
+        self.starting.fetch_sub(1, Ordering::AcqRel);
+        self.threads.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Threads that live or were asked for.
+    pub fn threads(&self) -> u32 {
+        self.threads.load(Ordering::Acquire)
+    }
+
+    /// The next number for a thread's name, from 1.
+    pub fn next_thread_number(&self) -> u32 {
+        self.thread_names.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// The life of a pool thread, which must have been counted before. Returns when there is nothing more to run.
+    pub fn run_thread(&self, case: &dyn TestCase, attachment: &impl Attachment, name: &str) {
+        clock::sharpen_timers();
+        self.starting.fetch_sub(1, Ordering::AcqRel);
+        let ended = ThreadEnd(self);
+        let seat = Arc::new(Seat {
+            thread: std::thread::current(),
+            has_lead: AtomicBool::new(false),
+        });
+        let number = name.bytes().fold(0usize, |sum, byte| {
+            sum.wrapping_mul(31).wrapping_add(usize::from(byte))
+        });
+        let shard = self.recorder.shard(number);
+        let mut record = Record::default();
+        let mut now_ns = clock::now_ns();
+        let mut leads = false;
+        loop {
+            match self.claim(now_ns) {
+                Next::Run(claim) => {
+                    if leads {
+                        self.waiting.fetch_sub(1, Ordering::Relaxed);
+                        self.hand_on_lead();
+                        leads = false;
+                    } else if self.waiting.load(Ordering::Relaxed) == 0 {
+                        // All threads are running: nobody would be there for the next planned instant.
+                        self.grow();
+                    }
+                    let mut probe = Probe::new(&mut record, &shard, name, now_ns);
+                    case.iterate(&mut probe);
+                    let started_ns = now_ns;
+                    now_ns = probe.last_ns();
+                    shard.record(&mut record, claim.planned_ns, started_ns, self.settings.start_ns);
+                }
+                Next::NotBefore => {
+                    if !leads {
+                        self.waiting.fetch_add(1, Ordering::Relaxed);
+                    }
+                    attachment.detached(|| {
+                        if !leads {
+                            self.wait_for_lead(&seat);
+                        }
+                        self.sleep_until_due();
+                    });
+                    leads = true;
+                    now_ns = clock::now_ns();
+                }
+                Next::Nothing => break,
+            }
+        }
+        self.wake_all();
+        drop(ended);
+    }
+
+    #[inline]
+    fn claim(&self, now_ns: u64) -> Next {
+        let mut next = self.cursor.load(Ordering::Relaxed);
+        loop {
+            if next & CLOSED != 0 {
+                return Next::Nothing;
+            }
+            let Some(offset_ns) = self.schedule.planned_ns(next) else {
+                return Next::Nothing;
+            };
+            let planned_ns = self.settings.start_ns.saturating_add(offset_ns);
+            if planned_ns > now_ns {
+                return Next::NotBefore;
+            }
+            match self
+                .cursor
+                .compare_exchange_weak(next, next + 1, Ordering::AcqRel, Ordering::Relaxed)
+            {
+                Ok(_) => return Next::Run(Claim { planned_ns }),
+                Err(current) => next = current,
+            }
+        }
+    }
+
+    /// Waits until this thread leads; also returns when nothing is left to lead for.
+    fn wait_for_lead(&self, seat: &Arc<Seat>) {
+        {
+            let mut lead = self.lead.lock();
+            if !lead.taken {
+                lead.taken = true;
+                lead.leader = Some(seat.thread.clone());
+                return;
+            }
+            if self.claim_none_left() {
+                return;
+            }
+            seat.has_lead.store(false, Ordering::Relaxed);
+            lead.idle.push(Arc::clone(seat));
+        }
+        while !seat.has_lead.load(Ordering::Acquire) && !self.claim_none_left() {
+            std::thread::park_timeout(LONGEST_SLEEP);
+        }
+    }
+
+    fn claim_none_left(&self) -> bool {
+        let next = self.cursor.load(Ordering::Acquire);
+        next & CLOSED != 0 || self.schedule.planned_ns(next).is_none()
+    }
+
+    /// As leader, sleeps until the next unclaimed iteration is due.
+    fn sleep_until_due(&self) {
+        loop {
+            let now_ns = clock::now_ns();
+            let next = self.cursor.load(Ordering::Acquire);
+            if next & CLOSED != 0 {
+                return;
+            }
+            let Some(offset_ns) = self.schedule.planned_ns(next) else {
+                return;
+            };
+            let due_ns = self.settings.start_ns.saturating_add(offset_ns);
+            if due_ns <= now_ns {
+                return;
+            }
+            std::thread::park_timeout(Duration::from_nanos(due_ns - now_ns).min(LONGEST_SLEEP));
+        }
+    }
+
+    /// Gives the lead to the thread that became idle last; asks for another thread when none would be left to follow it.
+    fn hand_on_lead(&self) {
+        let (successor, followers) = {
+            let mut lead = self.lead.lock();
+            let successor = lead.idle.pop();
+            lead.taken = successor.is_some();
+            lead.leader = successor.as_ref().map(|seat| seat.thread.clone());
+            if let Some(seat) = &successor {
+                seat.has_lead.store(true, Ordering::Release);
+            }
+            (successor, lead.idle.len())
+        };
+        if let Some(seat) = successor {
+            seat.thread.unpark();
+        }
+        if followers == 0 {
+            self.grow();
+        }
+    }
+
+    fn grow(&self) {
+        let full = self.threads.load(Ordering::Relaxed) >= self.settings.max_threads;
+        if full || self.no_more_threads.load(Ordering::Relaxed) || self.claim_none_left() {
+            return;
+        }
+        let below_max = |threads: u32| (threads < self.settings.max_threads).then_some(threads + 1);
+        if self
+            .threads
+            .fetch_update(Ordering::AcqRel, Ordering::Relaxed, below_max)
+            .is_ok()
+        {
+            (self.ask_for_thread)();
+        }
+    }
+
+    fn wake_all(&self) {
+        let mut lead = self.lead.lock();
+        for seat in lead.idle.drain(..) {
+            seat.has_lead.store(true, Ordering::Release);
+            seat.thread.unpark();
+        }
+        if let Some(leader) = &lead.leader {
+            leader.unpark();
+        }
+    }
+
+    /// Iterations planned at or after this instant (nanoseconds of `CLOCK_MONOTONIC`) are not part of the plan any more.
+    pub fn cut_plan(&self, plan_ends_ns: u64) {
+        let limit = self
+            .schedule
+            .count_before(plan_ends_ns.saturating_sub(self.settings.start_ns));
+        self.plan_limit.fetch_min(limit, Ordering::AcqRel);
+    }
+
+    /// Starts no iteration any more; what is planned and was not started is dropped.
+    pub fn close(&self) {
+        self.cursor.fetch_or(CLOSED, Ordering::AcqRel);
+        self.wake_all();
+    }
+
+    /// Records nothing any more: what still runs is interrupted. Returns how many iterations that are.
+    pub fn interrupt(&self) -> u64 {
+        self.close();
+        let interrupted = self.claimed() - self.recorder.close();
+        self.interrupted.store(interrupted, Ordering::Release);
+        interrupted
+    }
+
+    /// The most threads this pool asks for.
+    pub fn max_threads(&self) -> u32 {
+        self.settings.max_threads
+    }
+
+    fn claimed(&self) -> u64 {
+        self.cursor.load(Ordering::Acquire) & !CLOSED
+    }
+
+    /// Iterations passed and failed since the start.
+    pub fn recorded(&self) -> u64 {
+        self.recorder.recorded()
+    }
+
+    /// Everything to be told now; the measures are those since the last call.
+    pub fn take(&self) -> PoolCounts {
+        let recorded = self.recorder.recorded();
+        let interrupted = self.interrupted.load(Ordering::Acquire);
+        let measures = self.recorder.take();
+        let cursor = self.cursor.load(Ordering::Acquire);
+        let claimed = cursor & !CLOSED;
+        // The plan ends with its last arrival or where it was cut; a claim that was faster than the cut stays planned.
+        let whole = self
+            .schedule
+            .count()
+            .unwrap_or(u64::MAX)
+            .min(self.plan_limit.load(Ordering::Acquire));
+        let whole = if whole == u64::MAX { claimed } else { whole };
+        let planned = if cursor & CLOSED == 0 {
+            claimed
+        } else {
+            claimed.max(whole)
+        };
+        PoolCounts {
+            planned,
+            dropped: planned - claimed,
+            interrupted,
+            in_flight: claimed.saturating_sub(recorded).saturating_sub(interrupted),
+            threads: self.threads(),
+            measures,
+        }
+    }
+}
+
+/// Counts a thread out, however it ends.
+struct ThreadEnd<'a>(&'a Pool);
+
+impl Drop for ThreadEnd<'_> {
+    fn drop(&mut self) {
+        self.0.threads.fetch_sub(1, Ordering::AcqRel);
+    }
+}

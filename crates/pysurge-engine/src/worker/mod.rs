@@ -1,0 +1,20 @@
+//! A worker: what it does at each message of the manager, on which thread.
+//!
+//! | thread | does | must never |
+//! |---|---|---|
+//! | main (the host's, Python's main thread) | everything that runs user code outside iterations: load, startup, making of threads, stacks, shutdown | hold up a deadline |
+//! | reader | takes messages; at the end of the channel ends the process at once | run user code, need the interpreter |
+//! | ticker | snapshots each second, the deadlines of a stop | run user code, need the interpreter |
+//! | outbox | writes to the channel | be waited for by user code |
+//! | pool threads | iterations | |
+//!
+//! So a test that never lets go of the interpreter stops neither the deadlines nor the last snapshot.
+
+mod host;
+mod outbox;
+mod run;
+mod ticker;
+
+pub use host::{Host, HostError, PoolThread, pool_size};
+pub use outbox::Outbox;
+pub use run::{Ending, Lifeline, serve};

@@ -1,0 +1,168 @@
+//! Messages on their way to the manager: sent by a thread of its own, so that no sender ever waits for the socket.
+//! Log records are bounded and what does not fit is dropped and counted; nothing else is ever dropped.
+
+use parking_lot::{Condvar, Mutex};
+use pysurge_core::wire::{FromWorker, LogRecord, encode};
+use std::collections::VecDeque;
+use std::io::Write;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Log records that may wait to be sent; at 200 bytes each, 2 MB.
+const MAX_WAITING_LOGS: usize = 10_000;
+
+#[derive(Default)]
+struct Waiting {
+    frames: VecDeque<(Vec<u8>, bool)>,
+    logs: usize,
+    logs_dropped: u64,
+    writing: bool,
+    broken: bool,
+}
+
+/// The queue in front of the control channel. Clones share it.
+#[derive(Clone, Default)]
+pub struct Outbox {
+    waiting: Arc<Mutex<Waiting>>,
+    changed: Arc<Condvar>,
+}
+
+impl std::fmt::Debug for Outbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Outbox").finish_non_exhaustive()
+    }
+}
+
+impl Outbox {
+    /// Starts the thread that writes to the channel.
+    pub(super) fn start(channel: UnixStream) -> std::io::Result<Self> {
+        let outbox = Self::default();
+        let writer = outbox.clone();
+        std::thread::Builder::new()
+            .name("pysurge-outbox".into())
+            .spawn(move || writer.write_all(channel))?;
+        Ok(outbox)
+    }
+
+    fn write_all(&self, mut channel: UnixStream) {
+        loop {
+            let frames = {
+                let mut waiting = self.waiting.lock();
+                waiting.writing = false;
+                self.changed.notify_all();
+                while waiting.frames.is_empty() {
+                    self.changed.wait(&mut waiting);
+                }
+                waiting.writing = true;
+                waiting.logs = 0;
+                std::mem::take(&mut waiting.frames)
+            };
+            for (frame, _) in frames {
+                if channel.write_all(&frame).is_err() {
+                    // The manager is gone; the reader of this channel notices too and ends the worker.
+                    let mut waiting = self.waiting.lock();
+                    (waiting.broken, waiting.writing) = (true, false);
+                    waiting.frames.clear();
+                    self.changed.notify_all();
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Sends a message.
+    pub fn send(&self, message: &FromWorker) {
+        self.push(message, false);
+    }
+
+    /// Sends a log record, or drops and counts it where too many wait.
+    pub fn log(&self, record: LogRecord) {
+        {
+            let mut waiting = self.waiting.lock();
+            if waiting.logs >= MAX_WAITING_LOGS {
+                waiting.logs_dropped += 1;
+                return;
+            }
+            waiting.logs += 1;
+        }
+        self.push(&FromWorker::Log(record), true);
+    }
+
+    fn push(&self, message: &FromWorker, is_log: bool) {
+        // A message that cannot be a frame (64 MiB of log line) is one the manager could not take either.
+        let Ok(frame) = encode(message) else { return };
+        let mut waiting = self.waiting.lock();
+        if !waiting.broken {
+            waiting.frames.push_back((frame, is_log));
+            self.changed.notify_all();
+        }
+    }
+
+    /// Log records dropped so far.
+    pub fn logs_dropped(&self) -> u64 {
+        self.waiting.lock().logs_dropped
+    }
+
+    /// Waits until everything was handed to the channel, at most this long.
+    pub fn flush(&self, at_most: Duration) {
+        let mut waiting = self.waiting.lock();
+        let sent = |waiting: &mut Waiting| !waiting.broken && (waiting.writing || !waiting.frames.is_empty());
+        let _ = self.changed.wait_while_for(&mut waiting, sent, at_most);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pysurge_core::wire::FrameDecoder;
+    use std::io::Read;
+
+    fn record(message: &str) -> LogRecord {
+        LogRecord {
+            wall_ns: 0,
+            process: String::new(),
+            thread: String::new(),
+            level: "INFO".into(),
+            level_number: 20,
+            message: message.into(),
+        }
+    }
+
+    #[test]
+    fn a_manager_that_does_not_read_costs_log_records_and_nothing_else() {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let outbox = Outbox::start(ours).unwrap();
+        let line = "x".repeat(1_000);
+        for _ in 0..MAX_WAITING_LOGS * 3 {
+            outbox.log(record(&line));
+        }
+        outbox.send(&FromWorker::Done);
+        let dropped = outbox.logs_dropped();
+        assert!(dropped > 0);
+        let (mut decoder, mut logs, mut buffer) = (FrameDecoder::default(), 0, vec![0; 65_536]);
+        loop {
+            let read = theirs.read(&mut buffer).unwrap();
+            decoder.extend(&buffer[..read]);
+            while let Some(message) = decoder.next_message::<FromWorker>().unwrap() {
+                match message {
+                    FromWorker::Log(_) => logs += 1,
+                    FromWorker::Done => {
+                        assert_eq!(logs + dropped, MAX_WAITING_LOGS as u64 * 3);
+                        return;
+                    }
+                    other => panic!("unexpected {other:?}"),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn flushing_a_broken_channel_returns() {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        drop(theirs);
+        let outbox = Outbox::start(ours).unwrap();
+        outbox.send(&FromWorker::Done);
+        outbox.flush(Duration::from_secs(60));
+    }
+}

@@ -1,0 +1,319 @@
+//! The pool with native test cases: counts, growth, the ways to stop. Threads are real, so every wait is for a condition.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use parking_lot::{Condvar, Mutex};
+use pysurge_core::failure::{FailureKey, Phase as Where};
+use pysurge_core::rate::Rate;
+use pysurge_core::schedule::{Phase, Schedule, Stripe};
+use pysurge_engine::{Pool, PoolCounts, PoolSettings, Probe, TestCase, Unattached, clock};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// No condition takes longer on a machine that works at all.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// A pool with the threads it asks for.
+struct Running {
+    pool: Arc<Pool>,
+    threads: Arc<Mutex<Vec<JoinHandle<()>>>>,
+    case: Arc<dyn TestCase>,
+}
+
+impl Running {
+    fn start(rate: &str, end_ns: Option<u64>, max_threads: u32, case: impl TestCase + 'static) -> Self {
+        let schedule = Schedule::constant(Rate::parse(rate).unwrap(), Phase::ZERO, end_ns);
+        let settings = PoolSettings {
+            max_threads,
+            shards: 2,
+            start_ns: clock::now_ns(),
+        };
+        let case: Arc<dyn TestCase> = Arc::new(case);
+        let threads: Arc<Mutex<Vec<JoinHandle<()>>>> = Arc::default();
+        let pool = Arc::new_cyclic(|weak: &std::sync::Weak<Pool>| {
+            let (weak, case, threads) = (weak.clone(), Arc::clone(&case), Arc::clone(&threads));
+            let ask = move || {
+                let pool = weak.upgrade().expect("the pool that asks lives");
+                spawn(&pool, &case, &threads);
+            };
+            Pool::new(schedule.stripe(Stripe::WHOLE), settings, Box::new(ask))
+        });
+        pool.thread_requested();
+        spawn(&pool, &case, &threads);
+        Self { pool, threads, case }
+    }
+
+    fn join(&self) {
+        loop {
+            let Some(thread) = self.threads.lock().pop() else {
+                return;
+            };
+            thread.join().unwrap();
+        }
+    }
+
+    /// Waits for the end of the schedule and returns everything that was measured.
+    fn finish(&self) -> PoolCounts {
+        self.join();
+        self.pool.close();
+        self.pool.take()
+    }
+}
+
+fn spawn(pool: &Arc<Pool>, case: &Arc<dyn TestCase>, threads: &Mutex<Vec<JoinHandle<()>>>) {
+    let (pool, case) = (Arc::clone(pool), Arc::clone(case));
+    let name = format!("t-{}", pool.next_thread_number());
+    threads.lock().push(std::thread::spawn(move || {
+        pool.run_thread(&*case, &Unattached, &name);
+    }));
+}
+
+struct Noop;
+
+impl TestCase for Noop {
+    fn iterate(&self, probe: &mut Probe<'_>) {
+        probe.run(|| ());
+        probe.metric("one", 1.0);
+    }
+}
+
+/// Iterations that wait until a gate is opened.
+#[derive(Clone, Default)]
+struct Gated(Arc<(Mutex<Gate>, Condvar)>);
+
+#[derive(Default)]
+struct Gate {
+    open: bool,
+    inside: u32,
+    most_inside: u32,
+}
+
+impl Gated {
+    fn open(&self) {
+        self.0.0.lock().open = true;
+        self.0.1.notify_all();
+    }
+
+    fn wait_for_inside(&self, wanted: u32) {
+        let mut gate = self.0.0.lock();
+        let outcome = self
+            .0
+            .1
+            .wait_while_for(&mut gate, |gate| gate.inside < wanted, DEADLINE);
+        assert!(!outcome.timed_out(), "only {} iterations got in", gate.inside);
+    }
+
+    fn most_inside(&self) -> u32 {
+        self.0.0.lock().most_inside
+    }
+}
+
+impl TestCase for Gated {
+    fn iterate(&self, probe: &mut Probe<'_>) {
+        probe.run(|| {
+            let mut gate = self.0.0.lock();
+            gate.inside += 1;
+            gate.most_inside = gate.most_inside.max(gate.inside);
+            self.0.1.notify_all();
+            self.0.1.wait_while(&mut gate, |gate| !gate.open);
+            gate.inside -= 1;
+        });
+    }
+}
+
+#[test]
+fn every_planned_iteration_is_run_once() {
+    for (rate, end_ns, planned) in [
+        ("100", 200_000_000, 20),
+        ("3.7", 1_000_000_000, 4),
+        ("100000", 300_000_000, 30_000),
+    ] {
+        let counts = Running::start(rate, Some(end_ns), 4, Noop).finish();
+        assert_eq!(
+            (counts.planned, counts.dropped, counts.interrupted),
+            (planned, 0, 0),
+            "{rate}/s"
+        );
+        let measures = &counts.measures;
+        assert_eq!((measures.passed, measures.failed), (planned, 0));
+        for histogram in [
+            &measures.lateness,
+            &measures.service_time,
+            &measures.response_time,
+        ] {
+            assert_eq!(histogram.count(), planned);
+        }
+        assert_eq!((measures.setup.count(), measures.teardown.count()), (0, 0));
+        assert_eq!(
+            measures
+                .metrics
+                .iter()
+                .map(|(name, sketch)| (name, sketch.count()))
+                .collect::<Vec<_>>(),
+            [("one", planned)]
+        );
+    }
+}
+
+#[test]
+fn no_iteration_starts_before_it_is_planned() {
+    struct Early(u64, AtomicU64);
+    impl TestCase for Early {
+        fn iterate(&self, probe: &mut Probe<'_>) {
+            let nth = self.1.fetch_add(1, Ordering::Relaxed);
+            let now_ns = clock::now_ns();
+            assert!(now_ns >= self.0 + nth * 5_000_000, "iteration {nth} is early");
+            probe.run(|| ());
+        }
+    }
+    // The pool's start is later than this instant, so each bound is one that a right pool keeps.
+    let before_ns = clock::now_ns();
+    let counts = Running::start("200", Some(100_000_000), 1, Early(before_ns, AtomicU64::new(0))).finish();
+    assert_eq!(counts.measures.passed, 20);
+}
+
+#[test]
+fn the_pool_grows_to_its_bound_and_not_beyond() {
+    let gated = Gated::default();
+    let running = Running::start("100000", None, 5, gated.clone());
+    gated.wait_for_inside(5);
+    assert_eq!(running.pool.threads(), 5);
+    running.pool.cut_plan(clock::now_ns());
+    running.pool.close();
+    let waiting = running.pool.take();
+    assert_eq!(waiting.in_flight, 5);
+    assert!(waiting.dropped > 0, "what waited for a thread is dropped");
+    gated.open();
+    let counts = running.finish();
+    assert_eq!(counts.measures.passed, 5);
+    assert_eq!(counts.planned, counts.dropped + 5);
+    assert_eq!(gated.most_inside(), 5);
+    assert_eq!(running.pool.threads(), 0);
+}
+
+#[test]
+fn a_cut_plan_counts_what_was_due_and_no_more() {
+    let gated = Gated::default();
+    let running = Running::start("1000", None, 1, gated.clone());
+    gated.wait_for_inside(1);
+    let cut_ns = clock::now_ns();
+    running.pool.cut_plan(cut_ns);
+    running.pool.cut_plan(cut_ns + 1_000_000_000); // a later cut takes nothing back
+    running.pool.close();
+    gated.open();
+    let counts = running.finish();
+    assert_eq!(counts.measures.passed, 1);
+    assert!(counts.planned >= 1 && counts.planned == counts.dropped + 1);
+    assert!(
+        counts.planned < 1_000,
+        "the second cut counted: {}",
+        counts.planned
+    );
+}
+
+#[test]
+fn what_runs_at_the_hard_stop_is_interrupted_and_never_recorded() {
+    let gated = Gated::default();
+    let running = Running::start("1000", None, 3, gated.clone());
+    gated.wait_for_inside(3);
+    running.pool.cut_plan(clock::now_ns());
+    assert_eq!(running.pool.interrupt(), 3);
+    let counts = running.pool.take();
+    assert_eq!(
+        (counts.interrupted, counts.in_flight, counts.planned),
+        (3, 0, counts.dropped + 3)
+    );
+    gated.open();
+    running.join();
+    assert_eq!(running.pool.take().measures.passed, 0);
+    assert_eq!(running.pool.recorded(), 0);
+}
+
+#[test]
+fn a_refused_thread_is_not_asked_for_again() {
+    let asked = Arc::new(AtomicU64::new(0));
+    let counter = Arc::clone(&asked);
+    let schedule = Schedule::constant(Rate::parse("10000").unwrap(), Phase::ZERO, Some(20_000_000));
+    let settings = PoolSettings {
+        max_threads: 10,
+        shards: 1,
+        start_ns: clock::now_ns(),
+    };
+    let pool = Arc::new_cyclic(|weak: &std::sync::Weak<Pool>| {
+        let weak = weak.clone();
+        let refuse = move || {
+            counter.fetch_add(1, Ordering::Relaxed);
+            weak.upgrade().expect("the pool that asks lives").thread_refused();
+        };
+        Pool::new(schedule.stripe(Stripe::WHOLE), settings, Box::new(refuse))
+    });
+    pool.thread_requested();
+    pool.run_thread(&Noop, &Unattached, "t-1");
+    assert_eq!(asked.load(Ordering::Relaxed), 1);
+    assert_eq!((pool.threads(), pool.take().measures.passed), (0, 200));
+}
+
+#[test]
+fn failures_are_grouped_and_metrics_of_failed_iterations_are_not_kept() {
+    struct Odd(AtomicU64);
+    impl TestCase for Odd {
+        fn iterate(&self, probe: &mut Probe<'_>) {
+            let nth = self.0.fetch_add(1, Ordering::Relaxed);
+            probe.metric("m", 1.0);
+            let key = |phase| FailureKey {
+                phase,
+                exception: "E".into(),
+                frame: "f".into(),
+                message: "m".into(),
+            };
+            probe.run(|| ());
+            if nth % 2 == 1 {
+                probe.fail(key(Where::Run), || ("message".into(), "traceback".into()));
+            }
+            probe.teardown(|| ());
+            if nth == 0 {
+                probe.fail(key(Where::Teardown), || ("late".into(), "traceback".into()));
+            }
+        }
+    }
+    let measures = Running::start("1000", Some(10_000_000), 1, Odd(AtomicU64::new(0)))
+        .finish()
+        .measures;
+    assert_eq!(
+        (measures.passed, measures.failed),
+        (5, 5),
+        "an error in teardown fails nothing"
+    );
+    assert_eq!(
+        measures.metrics.iter().next().map(|(_, sketch)| sketch.count()),
+        Some(5)
+    );
+    assert_eq!(measures.teardown.count(), 10);
+    let groups = measures.failures.by_count();
+    assert_eq!(
+        groups
+            .iter()
+            .map(|(key, group)| (key.phase, group.count))
+            .collect::<Vec<_>>(),
+        [(Where::Run, 5), (Where::Teardown, 1)]
+    );
+    assert_eq!(groups[0].1.traceback, "traceback");
+}
+
+#[test]
+fn response_time_is_lateness_and_service_time() {
+    let gated = Gated::default();
+    let running = Running::start("1000", Some(3_000_000), 1, gated.clone());
+    gated.wait_for_inside(1);
+    gated.open();
+    let measures = running.finish().measures;
+    let sum = |histogram: &pysurge_core::histogram::Histogram| histogram.mean_ns().unwrap() * 3.0;
+    let (response, parts) = (
+        sum(&measures.response_time),
+        sum(&measures.lateness) + sum(&measures.service_time),
+    );
+    assert!((response - parts).abs() < 1.0, "{response} is not {parts}");
+    let _ = running.case;
+}
