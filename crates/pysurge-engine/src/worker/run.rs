@@ -37,8 +37,11 @@ const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
 /// Threads made before the start serve this long a piece of the schedule without any being added.
 const PRESTART_NS: u64 = 100_000_000;
 
-/// At most so many threads are made before the start.
+/// At most so many threads per test are made before the start.
 const MAX_PRESTART: u32 = 128;
+
+/// So many threads per test are made even if the start has come.
+const CERTAIN_THREADS: u32 = 2;
 
 /// What the main thread is asked to do.
 #[derive(Debug)]
@@ -303,22 +306,37 @@ impl<H: Host> Worker<'_, H> {
             Some(self.pool(usize::try_from(position).ok()?, schedule, settings))
         });
         self.pools = pools.collect();
-        for test in 0..self.pools.len() {
-            let Some(pool) = self.pools[test].clone() else {
-                continue;
-            };
-            let stripe = start.stripes[test].map_or(1, |stripe| stripe.workers);
-            for _ in 0..prestart(self.tests()[test].rate, stripe, pool.max_threads()) {
-                pool.thread_requested();
-                self.spawn(test);
-            }
-        }
         ticker::start(
             Arc::clone(&self.shared),
             self.pools.clone(),
             self.worker(),
             start.at_ns,
-        )
+        )?;
+        self.prestart(start);
+        Ok(())
+    }
+
+    /// Makes the first threads, in turns over the tests. Only two each are made for certain: once iterations run, a new thread
+    /// costs them the interpreter, and the pools ask for what they need.
+    fn prestart(&mut self, start: &Start) {
+        let wanted: Vec<u32> = self
+            .pools
+            .iter()
+            .zip(self.tests())
+            .zip(&start.stripes)
+            .map(first_threads)
+            .collect();
+        for turn in 0..wanted.iter().copied().max().unwrap_or(0) {
+            if turn >= CERTAIN_THREADS && clock::now_ns() >= start.at_ns {
+                return;
+            }
+            for test in (0..wanted.len()).filter(|test| turn < wanted[*test]) {
+                if let Some(pool) = &self.pools[test] {
+                    pool.thread_requested();
+                    self.spawn(test);
+                }
+            }
+        }
     }
 
     fn pool(
@@ -413,12 +431,16 @@ impl<H: Host> Worker<'_, H> {
     }
 }
 
-fn prestart(rate: Rate, workers: u32, max_threads: u32) -> u32 {
-    let arrivals = u128::from(rate.nano_per_s()) * u128::from(PRESTART_NS)
-        / u128::from(workers.max(1))
+/// How many threads a test has before the start: enough for the arrivals of [`PRESTART_NS`].
+fn first_threads(((pool, plan), stripe): ((&Option<Arc<Pool>>, &TestPlan), &Option<Stripe>)) -> u32 {
+    let (Some(pool), Some(stripe)) = (pool, stripe) else {
+        return 0;
+    };
+    let arrivals = u128::from(plan.rate.nano_per_s()) * u128::from(PRESTART_NS)
+        / u128::from(stripe.workers.max(1))
         / 1_000_000_000_000_000_000;
     u32::try_from(arrivals)
         .unwrap_or(u32::MAX)
-        .clamp(2, MAX_PRESTART)
-        .min(max_threads)
+        .clamp(CERTAIN_THREADS, MAX_PRESTART)
+        .min(pool.max_threads())
 }
