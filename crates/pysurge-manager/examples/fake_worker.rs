@@ -1,0 +1,317 @@
+//! A worker without Python for the tests of the manager: speaks the wire, pretends that every planned iteration passed,
+//! and misbehaves on demand.
+//!
+//! `fake_worker [MODE [WORKER]]`: the mode holds for that worker only, or for all. Modes that show before a worker knows
+//! its number hold for all.
+
+use pysurge_core::measure::Measures;
+use pysurge_core::schedule::StripedSchedule;
+use pysurge_core::wire::{
+    FrameDecoder, FromWorker, Hello, Load, LoadError, LoadFault, PROTOCOL, Rehearsed, Snapshot, Start,
+    StartupError, Stop, TestInfo, TestSnapshot, ToWorker, encode,
+};
+use pysurge_core::{NANOS_PER_SEC, VERSION};
+use rustix::process::{Signal, getpid, kill_process};
+use rustix::time::{ClockId, clock_gettime};
+use std::io::{Read, Write};
+use std::net::Shutdown;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::process::{Command, ExitCode, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::Duration;
+
+const SNAPSHOT_INTERVAL: Duration = Duration::from_millis(20);
+
+fn main() -> ExitCode {
+    #[expect(clippy::disallowed_methods, reason = "an example is a process edge")]
+    let mut arguments = std::env::args().skip(1);
+    let mode = arguments.next().unwrap_or_else(|| "good".into());
+    let only = arguments.next().map(|number| number.parse().expect("a number"));
+    match mode.as_str() {
+        "exit-early" => {
+            let _ = writeln!(std::io::stderr(), "no module named nowhere");
+            return ExitCode::from(3);
+        }
+        // A grandchild: holds what it inherited for a while.
+        "linger" => {
+            std::thread::sleep(Duration::from_secs(3));
+            return ExitCode::SUCCESS;
+        }
+        _ => {}
+    }
+    let stdin = std::io::stdin();
+    let socket = stdin.as_fd().try_clone_to_owned().expect("a descriptor to spare");
+    let worker = Fake {
+        inbox: inbox(UnixStream::from(
+            socket.try_clone().expect("a descriptor to spare"),
+        )),
+        socket: UnixStream::from(socket),
+        mode,
+        only,
+        number: 0,
+        load: None,
+        sequence: 0,
+    };
+    worker.live();
+    ExitCode::SUCCESS
+}
+
+/// Messages of the manager, read on a thread; disconnected at the end of the channel.
+fn inbox(mut socket: UnixStream) -> Receiver<ToWorker> {
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        let (mut decoder, mut piece) = (FrameDecoder::default(), vec![0; 65_536]);
+        while let Ok(count) = socket.read(&mut piece) {
+            if count == 0 {
+                return;
+            }
+            decoder.extend(&piece[..count]);
+            while let Ok(Some(message)) = decoder.next_message() {
+                if sender.send(message).is_err() {
+                    return;
+                }
+            }
+        }
+    });
+    receiver
+}
+
+struct Fake {
+    inbox: Receiver<ToWorker>,
+    socket: UnixStream,
+    mode: String,
+    only: Option<u32>,
+    number: u32,
+    load: Option<Load>,
+    sequence: u64,
+}
+
+impl Fake {
+    fn is(&self, mode: &str) -> bool {
+        self.mode == mode && self.only.is_none_or(|only| only == self.number)
+    }
+
+    fn say(&mut self, message: &FromWorker) {
+        // The manager may be gone; then the inbox ends too.
+        let _ = self.socket.write_all(&encode(message).expect("a small message"));
+    }
+
+    /// Waits for the manager to end, which ends us.
+    fn hang(&self) -> ! {
+        while self.inbox.recv().is_ok() {}
+        std::process::abort();
+    }
+
+    fn live(mut self) {
+        if self.mode == "mute" {
+            self.hang();
+        }
+        let version = if self.mode == "stranger" { "0.0.0" } else { VERSION };
+        self.say(&FromWorker::Hello(Hello {
+            protocol: PROTOCOL,
+            version: version.into(),
+            pid: std::process::id(),
+            python: "3.11.0".into(),
+            free_threaded: false,
+        }));
+        while let Ok(message) = self.inbox.recv() {
+            match message {
+                ToWorker::Load(load) => self.load(load),
+                ToWorker::Prepare => self.prepare(),
+                ToWorker::Rehearse => self.rehearse(),
+                ToWorker::Start(start) => return self.fire(&start),
+                ToWorker::Stop(_) => return self.end(Snapshot::default()),
+            }
+        }
+    }
+
+    fn load(&mut self, load: Load) {
+        self.number = load.worker;
+        let failed = self.is("load-error");
+        let tests = load.tests.iter().map(|test| {
+            if failed {
+                Err(LoadError {
+                    fault: LoadFault::NotFound,
+                    message: format!("no class {}", test.test_class),
+                    hint: None,
+                    traceback: String::new(),
+                })
+            } else {
+                Ok(TestInfo {
+                    label: format!("<{}>", test.test_class),
+                    summary: "pretends".into(),
+                    max_duration_ns: Some(NANOS_PER_SEC / 10),
+                })
+            }
+        });
+        let loaded = FromWorker::Loaded(tests.collect());
+        self.load = Some(load);
+        self.say(&loaded);
+    }
+
+    fn tests(&self) -> usize {
+        self.load.as_ref().map_or(0, |load| load.tests.len())
+    }
+
+    fn prepare(&mut self) {
+        if self.is("die-in-startup") {
+            let _ = writeln!(std::io::stderr(), "double free or corruption");
+            std::process::abort();
+        }
+        let failed = self.is("startup-fails");
+        let error = StartupError {
+            class: "a.Test".into(),
+            message: "OSError: no database".into(),
+            traceback: String::new(),
+        };
+        let errors = (0..self.tests()).map(|_| failed.then(|| error.clone())).collect();
+        self.say(&FromWorker::Prepared(errors));
+    }
+
+    fn rehearse(&mut self) {
+        for test in 0..self.tests() {
+            let failed = u64::from(self.is("rehearsal-fails"));
+            self.say(&FromWorker::Rehearsed(Rehearsed {
+                test: u32::try_from(test).expect("few tests"),
+                measures: Box::new(Measures {
+                    passed: 1 - failed,
+                    failed,
+                    ..Measures::default()
+                }),
+            }));
+        }
+    }
+
+    fn fire(mut self, start: &Start) {
+        self.misbehave_at_start();
+        let load = self.load.take().expect("Load comes before Start");
+        let count = u32::try_from(load.tests.len()).expect("few tests");
+        let schedules: Vec<Option<StripedSchedule>> = (0u32..)
+            .zip(&load.tests)
+            .zip(&start.stripes)
+            .map(|((position, test), stripe)| {
+                stripe.map(|stripe| test.schedule(position, count, start.duration_ns).stripe(stripe))
+            })
+            .collect();
+        let mut passed = vec![0; load.tests.len()];
+        let mut stop: Option<Stop> = None;
+        loop {
+            let now_ns = monotonic_ns();
+            let until_ns = stop.map_or(now_ns, |stop| stop.plan_ends_ns.min(now_ns));
+            let snapshot = self.snapshot(&schedules, &mut passed, until_ns.saturating_sub(start.at_ns));
+            if let Some(stop) = stop
+                && now_ns >= stop.plan_ends_ns
+                && !self.is("ignore-stop")
+            {
+                return self.end(snapshot);
+            }
+            self.say(&FromWorker::Snapshot(Box::new(snapshot)));
+            if self.is("abort") && self.sequence == 3 {
+                std::process::abort();
+            }
+            match self.inbox.recv_timeout(SNAPSHOT_INTERVAL) {
+                Ok(ToWorker::Stop(told)) => stop = Some(told),
+                Ok(_) | Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    fn misbehave_at_start(&mut self) {
+        if self.is("garbage") {
+            let _ = self.socket.write_all(&[0xff; 64]);
+        }
+        if self.is("half-frame") {
+            let frame = encode(&FromWorker::Done).expect("a small message");
+            let _ = self.socket.write_all(&frame[..frame.len() - 1]);
+            let _ = self.socket.shutdown(Shutdown::Both);
+            loop {
+                std::thread::park();
+            }
+        }
+        if self.is("gap") {
+            self.sequence = 5;
+        }
+        if self.is("freeze") {
+            let _ = kill_process(getpid(), Signal::STOP);
+        }
+        if self.is("flood") {
+            let mut stdout = std::io::stdout().lock();
+            for line in 0..100_000 {
+                let _ = writeln!(stdout, "line {line} of a flood that no reader asked for");
+            }
+        }
+        if self.is("descriptors") {
+            let sockets = std::fs::read_dir("/proc/self/fd").expect("Linux").flatten();
+            let sockets = sockets.filter_map(|entry| std::fs::read_link(entry.path()).ok());
+            let mut names: Vec<String> = sockets
+                .map(|target| target.to_string_lossy().into_owned())
+                .filter(|target| target.starts_with("socket:"))
+                .collect();
+            names.sort();
+            names.dedup();
+            let _ = writeln!(std::io::stdout(), "sockets: {}", names.len());
+        }
+        if self.is("grandchild") || self.is("orphan") {
+            #[expect(clippy::disallowed_methods, reason = "an example is a process edge")]
+            let program = std::env::args().next().expect("a program has a name");
+            let mut command = Command::new(program);
+            // Nobody waits for it: that is the point.
+            let _ = command.arg("linger").stdin(Stdio::null()).spawn();
+            if self.is("orphan") {
+                std::process::abort();
+            }
+        }
+    }
+
+    fn snapshot(
+        &mut self,
+        schedules: &[Option<StripedSchedule>],
+        passed: &mut [u64],
+        until_ns: u64,
+    ) -> Snapshot {
+        let tests = schedules.iter().zip(passed).map(|(schedule, passed)| {
+            let planned = schedule.map_or(0, |schedule| schedule.count_before(until_ns));
+            let mut measures = Measures {
+                passed: planned - *passed,
+                ..Measures::default()
+            };
+            measures.service_time.record_n(1_000_000, measures.passed);
+            measures.lateness.record_n(50_000, measures.passed);
+            *passed = planned;
+            TestSnapshot {
+                planned,
+                measures,
+                ..TestSnapshot::default()
+            }
+        });
+        let snapshot = Snapshot {
+            sequence: self.sequence,
+            at_ns: monotonic_ns(),
+            tests: tests.collect(),
+            cpu_ns: 1_000_000,
+            rss_bytes: 10_000_000,
+            logs_dropped: 0,
+        };
+        self.sequence += 1;
+        snapshot
+    }
+
+    fn end(mut self, snapshot: Snapshot) {
+        self.say(&FromWorker::Drained(Box::new(snapshot)));
+        if self.is("hang-in-shutdown") {
+            self.hang();
+        }
+        self.say(&FromWorker::Done);
+        if self.is("hang-at-exit") {
+            self.hang();
+        }
+    }
+}
+
+fn monotonic_ns() -> u64 {
+    let now = clock_gettime(ClockId::Monotonic);
+    let part = |value| u64::try_from(value).expect("time since boot");
+    part(now.tv_sec) * NANOS_PER_SEC + part(now.tv_nsec)
+}

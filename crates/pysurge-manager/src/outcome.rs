@@ -1,0 +1,171 @@
+//! How a run ended, and the exit code that says so.
+
+use pysurge_core::account::Account;
+use pysurge_core::event::StopReason;
+use pysurge_core::summary::Summary;
+use pysurge_core::wire::LoadError;
+
+/// Exit code: everything that was asked for happened.
+pub(crate) const EXIT_PASSED: u8 = 0;
+/// Exit code: an error of pysurge itself.
+pub(crate) const EXIT_INTERNAL: u8 = 1;
+/// Exit code: nothing was fired.
+pub(crate) const EXIT_NOT_FIRED: u8 = 2;
+/// Exit code: it was fired, but the result is no success.
+pub(crate) const EXIT_FAILED: u8 = 3;
+/// Exit code: stopped by force, as shells say it of SIGINT.
+pub(crate) const EXIT_STOPPED: u8 = 130;
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// It was fired, or no test survived its `startup`; the summary tells which, and has been emitted.
+    Finished(Box<Summary>),
+    /// Some tests cannot be loaded. One entry per test of the plan. Nothing was fired.
+    LoadFailed(Vec<Option<LoadError>>),
+    /// A rehearsal came to its end.
+    Checked {
+        /// Whether every `startup` and every iteration passed.
+        passed: bool,
+    },
+    /// It ended before iterations started.
+    Aborted(Abort),
+}
+
+/// Why a run ended before iterations started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Abort {
+    /// Ctrl+C, SIGTERM, or the host asked for it.
+    Signal,
+    /// A worker failed; the text names it, says how, and gives the last lines it wrote to standard error.
+    Worker(String),
+}
+
+impl Outcome {
+    /// The exit code of the command: 0 passed; 2 nothing was fired; 3 nothing passed, a test ran nowhere, or all workers
+    /// were lost; 130 stopped by a second Ctrl+C, or by the first before anything was fired (there is no result then,
+    /// and a shell's `&&` must not go on).
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Finished(summary) => summary.exit_code.unwrap_or(EXIT_INTERNAL),
+            Self::LoadFailed(_) | Self::Checked { passed: false } | Self::Aborted(Abort::Worker(_)) => {
+                EXIT_NOT_FIRED
+            }
+            Self::Checked { passed: true } => EXIT_PASSED,
+            Self::Aborted(Abort::Signal) => EXIT_STOPPED,
+        }
+    }
+}
+
+/// What decides the exit code of a run that was fired, or that no test survived to fire.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ending {
+    /// Tests that ran somewhere.
+    pub(crate) tests_run: usize,
+    /// Tests of the plan.
+    pub(crate) tests: usize,
+    /// Why it stopped; `None` where it never started.
+    pub(crate) reason: Option<StopReason>,
+    /// The sum of all tests' accounts.
+    pub(crate) account: Account,
+}
+
+impl Ending {
+    /// See [`Outcome::exit_code`].
+    pub(crate) fn exit_code(self) -> u8 {
+        let nothing_passed = self.account.planned > 0 && self.account.passed == 0;
+        if self.tests_run == 0 {
+            EXIT_NOT_FIRED
+        } else if self.reason == Some(StopReason::SecondSignal) {
+            EXIT_STOPPED
+        } else if self.reason == Some(StopReason::WorkersLost)
+            || self.tests_run < self.tests
+            || nothing_passed
+        {
+            EXIT_FAILED
+        } else {
+            EXIT_PASSED
+        }
+    }
+}
+
+/// Why a run could not be made or led.
+#[derive(Debug, thiserror::Error)]
+pub enum ManagerError {
+    /// [`crate::Settings::command`] is empty.
+    #[error("start a worker: no command was given")]
+    NoCommand,
+    /// A worker's process could not be made.
+    #[error("start worker {worker} ({program}): {source}")]
+    Spawn {
+        /// Which, from 0.
+        worker: u32,
+        /// What was to be run.
+        program: String,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The system refused what the supervisor itself needs.
+    #[error("{action}: {source}")]
+    System {
+        /// What was tried.
+        action: &'static str,
+        /// Why it failed.
+        source: std::io::Error,
+    },
+}
+
+impl ManagerError {
+    /// The exit code of the command.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::NoCommand | Self::System { .. } => EXIT_INTERNAL,
+            Self::Spawn { .. } => EXIT_NOT_FIRED,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exit_codes() {
+        let passed = Account {
+            planned: 2,
+            passed: 1,
+            failed: 1,
+            ..Account::default()
+        };
+        let failed = Account {
+            planned: 1,
+            failed: 1,
+            ..Account::default()
+        };
+        let none = Account::default();
+        for (tests_run, reason, account, expected) in [
+            (2, Some(StopReason::Duration), passed, 0),
+            (2, Some(StopReason::Signal), passed, 0),
+            // Ctrl+C before the first planned instant: nothing failed.
+            (2, Some(StopReason::Signal), none, 0),
+            (2, Some(StopReason::Duration), failed, 3),
+            (1, Some(StopReason::Duration), passed, 3),
+            (2, Some(StopReason::WorkersLost), passed, 3),
+            (2, Some(StopReason::SecondSignal), failed, 130),
+            (0, None, none, 2),
+        ] {
+            let result = Ending {
+                tests_run,
+                tests: 2,
+                reason,
+                account,
+            };
+            assert_eq!(result.exit_code(), expected, "{result:?}");
+        }
+        assert_eq!(Outcome::Checked { passed: true }.exit_code(), 0);
+        assert_eq!(Outcome::Checked { passed: false }.exit_code(), 2);
+        assert_eq!(Outcome::LoadFailed(vec![]).exit_code(), 2);
+        assert_eq!(Outcome::Aborted(Abort::Signal).exit_code(), 130);
+        assert_eq!(Outcome::Aborted(Abort::Worker(String::new())).exit_code(), 2);
+    }
+}

@@ -1,0 +1,602 @@
+//! The supervisor: `step(input, now) -> effects`. Decides everything a run needs decided; never reads a clock, starts
+//! a process or waits. The shell must step it at every input and at [`Supervisor::next_deadline_ns`].
+//!
+//! | state of a worker | moves on with | or is killed after |
+//! |---|---|---|
+//! | `Greeting` | `Hello`; is sent `Load` | `hello_ns` |
+//! | `Loading` | `Loaded` | `load_ns` |
+//! | `Loaded` | all workers loaded; are sent `Prepare` | (waits for the others) |
+//! | `Preparing` | `Prepared` | `prepare_ns` |
+//! | `Prepared` | all workers prepared; are sent `Start`, or `Rehearse` | (waits for the others) |
+//! | `Rehearsing` | `Rehearsed` of each test; is sent `Stop` | `rehearse_ns` and its `max_duration`, each |
+//! | `Running` | `Snapshot`…, `Drained` | end of grace + `margin_ns` |
+//! | `Drained` | `Done` | `shutdown_ns` + `margin_ns` |
+//! | `Done` | the exit of its process | `exit_ns` |
+//! | `Gone` | | |
+//!
+//! A `Stop` can be sent in any state from `Loading` on, and `Drained` answers it. Whoever dies before iterations started
+//! aborts the run; whoever dies later is lost alone. A worker is `Gone` when its process ended *and* its channel is read to
+//! its end; where only one of the two comes, the other has `linger_ns`. The run is over when every worker is gone.
+
+mod ending;
+#[cfg(test)]
+mod tests;
+
+use crate::clock::Epoch;
+use crate::outcome::{Abort, Outcome};
+use crate::settings::{Deadlines, Mission};
+use crate::totals::{Moment, Totals};
+use crate::worker::{Exit, NEVER, State, Worker};
+use pysurge_core::VERSION;
+use pysurge_core::event::{RunEvent, Severity, StopReason, Stream};
+use pysurge_core::plan::{DEFAULT_MAX_DURATION_NS, Plan, SNAPSHOT_INTERVAL_NS};
+use pysurge_core::span::format_span;
+use pysurge_core::summary::{Status, Summary};
+use pysurge_core::wire::{
+    FromWorker, Hello, Load, LoadError, PROTOCOL, Rehearsed, Snapshot, Start, StartupError, Stop, TestInfo,
+    ToWorker,
+};
+use std::collections::BTreeSet;
+
+/// From the decision to start to the start itself: `Start` must have reached and been read by every worker.
+const START_LEAD_NS: u64 = 20_000_000;
+
+/// More lead for each worker, who all wake at once.
+const START_LEAD_PER_WORKER_NS: u64 = 1_000_000;
+
+/// What happened in the world.
+#[derive(Debug)]
+pub(crate) enum Input {
+    /// A worker said something.
+    Message(usize, FromWorker),
+    /// A worker's bytes are no message; nothing more will be read from it.
+    Garbage(usize, String),
+    /// A worker's channel is at its end, and everything before it was told.
+    Closed(usize),
+    /// A worker's process ended; its channel may still hold messages.
+    Exited(usize, Exit),
+    /// A worker printed a line.
+    Printed(usize, Stream, String),
+    /// Ctrl+C, SIGTERM or the host asks to stop.
+    StopRequested,
+    /// Time went by.
+    Tick,
+}
+
+/// What the shell has to do.
+#[derive(Debug)]
+pub(crate) enum Effect {
+    /// Send a message to a worker; never waits.
+    Send(usize, ToWorker),
+    /// SIGKILL to a worker's process group.
+    Kill(usize),
+    /// Give a worker's process id back to the system; nothing is done to the worker after it.
+    Reap(usize),
+    /// Tell the sink.
+    Emit(RunEvent),
+    /// The run is over; the last effect, exactly once.
+    Finish(Outcome),
+}
+
+/// What is the same for the whole run.
+#[derive(Debug)]
+pub(crate) struct Orders<'a> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) mission: Mission,
+    pub(crate) debug: bool,
+    pub(crate) import_first: Vec<String>,
+    pub(crate) import_last: Vec<String>,
+    pub(crate) deadlines: Deadlines,
+    pub(crate) epoch: Epoch,
+}
+
+/// Where the run stands.
+#[derive(Debug)]
+enum Phase {
+    Loading,
+    Preparing,
+    Rehearsing(Vec<RehearsalOf>),
+    Running(Running),
+    /// Not fired, or not to be: the workers are led out, then this is the outcome.
+    LeadingOut(Conclusion),
+    Over,
+}
+
+/// A test in a rehearsal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum RehearsalOf {
+    CannotRun,
+    Awaited,
+    Passed,
+    Failed,
+}
+
+/// A run whose iterations started.
+#[derive(Debug)]
+struct Running {
+    started_ns: u64,
+    next_progress_ns: u64,
+    totals: Totals,
+    stop: Option<(StopReason, Stop)>,
+}
+
+/// What comes out of a run that is not fired.
+#[derive(Debug)]
+enum Conclusion {
+    LoadFailed(Vec<Option<LoadError>>),
+    NoTestRuns(Box<Totals>),
+    Checked { passed: bool },
+    Aborted(Abort),
+}
+
+/// The machine.
+#[derive(Debug)]
+pub(crate) struct Supervisor<'a> {
+    orders: Orders<'a>,
+    workers: Vec<Worker>,
+    phase: Phase,
+    infos: Vec<TestInfo>,
+    /// How often somebody asked to stop.
+    stop_requests: u32,
+    effects: Vec<Effect>,
+}
+
+impl<'a> Supervisor<'a> {
+    /// A run whose workers, by process id, were just spawned.
+    pub(crate) fn new(orders: Orders<'a>, pids: &[u32], now_ns: u64) -> Self {
+        let hello_by_ns = now_ns.saturating_add(orders.deadlines.hello_ns);
+        let opened = RunEvent::Opened {
+            plan: orders.plan.clone(),
+            workers: u32::try_from(pids.len()).expect("workers number far below 2^32"),
+            wall_ns: orders.epoch.wall_of(now_ns),
+        };
+        Self {
+            orders,
+            workers: pids.iter().map(|&pid| Worker::new(pid, hello_by_ns)).collect(),
+            phase: Phase::Loading,
+            infos: Vec::new(),
+            stop_requests: 0,
+            effects: vec![Effect::Emit(opened)],
+        }
+    }
+
+    /// Takes one input and gives what is to be done, in order.
+    pub(crate) fn step(&mut self, input: Input, now_ns: u64) -> Vec<Effect> {
+        if !matches!(self.phase, Phase::Over) {
+            match input {
+                Input::Message(worker, message) => self.heard(worker, message, now_ns),
+                Input::Garbage(worker, error) => {
+                    self.break_off(worker, &format!("sent garbage ({error})"), now_ns);
+                    self.channel_closed(worker, now_ns);
+                }
+                Input::Closed(worker) => self.channel_closed(worker, now_ns),
+                Input::Exited(worker, exit) => self.process_exited(worker, exit, now_ns),
+                Input::Printed(worker, stream, line) => self.printed(worker, stream, line),
+                Input::StopRequested => self.stop_requested(now_ns),
+                Input::Tick => {}
+            }
+            self.expire(now_ns);
+            self.advance(now_ns);
+        }
+        std::mem::take(&mut self.effects)
+    }
+
+    /// The next instant at which time alone changes something; it may have passed already.
+    pub(crate) fn next_deadline_ns(&self) -> u64 {
+        let workers = self.workers.iter().map(|worker| worker.deadline_ns);
+        let next = workers.min().unwrap_or(NEVER);
+        match &self.phase {
+            Phase::Running(running) => next
+                .min(running.next_progress_ns)
+                .min(self.duration_ends_ns(running)),
+            _ => next,
+        }
+    }
+
+    /// Whether a worker told its death in one of the two ways only, so that the other is to be expected now.
+    pub(crate) fn expects_death(&self) -> bool {
+        let half_dead = |worker: &Worker| worker.exit.is_none() && (worker.closed || worker.killed.is_some());
+        self.workers
+            .iter()
+            .any(|worker| worker.state != State::Gone && half_dead(worker))
+    }
+
+    fn duration_ends_ns(&self, running: &Running) -> u64 {
+        match (running.stop, self.orders.plan.duration_ns) {
+            (None, Some(duration_ns)) => running.started_ns.saturating_add(duration_ns),
+            _ => NEVER,
+        }
+    }
+
+    // What workers say.
+
+    fn heard(&mut self, number: usize, message: FromWorker, now_ns: u64) {
+        if let FromWorker::Log(record) = message {
+            self.emit(RunEvent::Log(record));
+            return;
+        }
+        let worker = &mut self.workers[number];
+        if worker.killed.is_some() || worker.state == State::Gone {
+            return;
+        }
+        if worker.heard_ns != NEVER {
+            worker.heard_ns = now_ns;
+        }
+        let (state, stopped) = (worker.state, worker.stopped);
+        match (state, message) {
+            (State::Greeting, FromWorker::Hello(hello)) => self.greeted(number, &hello, now_ns),
+            (State::Loading, FromWorker::Loaded(loaded)) => self.loaded(number, loaded),
+            (State::Preparing, FromWorker::Prepared(errors)) => self.prepared(number, errors),
+            (State::Rehearsing, FromWorker::Rehearsed(rehearsed)) => {
+                self.rehearsed(number, rehearsed, now_ns);
+            }
+            (State::Running, FromWorker::Snapshot(snapshot)) => {
+                self.measured(number, &snapshot, now_ns);
+            }
+            (State::Running, FromWorker::Drained(snapshot)) => {
+                if self.measured(number, &snapshot, now_ns) {
+                    self.drained(number, now_ns);
+                }
+            }
+            (state, FromWorker::Drained(_)) if stopped && state < State::Running => {
+                self.drained(number, now_ns);
+            }
+            (State::Drained, FromWorker::Done) => {
+                self.wait(number, State::Done, self.orders.deadlines.exit_ns, now_ns);
+            }
+            (state, message) => {
+                let what = format!("sent {} while {state:?}", name_of(&message));
+                self.break_off(number, &what, now_ns);
+            }
+        }
+    }
+
+    fn greeted(&mut self, number: usize, hello: &Hello, now_ns: u64) {
+        if (hello.protocol, hello.version.as_str()) != (PROTOCOL, VERSION) {
+            let what = format!(
+                "is of pysurge {} (protocol {}) and not of {VERSION} (protocol {PROTOCOL})",
+                hello.version, hello.protocol
+            );
+            self.break_off(number, &what, now_ns);
+            return;
+        }
+        let load = Load {
+            worker: number_of(number),
+            tests: self.orders.plan.tests.clone(),
+            import_first: self.orders.import_first.clone(),
+            import_last: self.orders.import_last.clone(),
+            debug: self.orders.debug,
+        };
+        self.send(number, ToWorker::Load(load));
+        self.wait(number, State::Loading, self.orders.deadlines.load_ns, now_ns);
+    }
+
+    fn loaded(&mut self, number: usize, loaded: Vec<Result<TestInfo, LoadError>>) {
+        self.workers[number].loaded = loaded;
+        self.hold(number, State::Loaded);
+    }
+
+    fn prepared(&mut self, number: usize, errors: Vec<Option<StartupError>>) {
+        let mut told = BTreeSet::new();
+        for error in errors.iter().flatten() {
+            // A class may stand in several tests, but its `startup` was tried once.
+            if told.insert(error.class.clone()) {
+                self.emit(RunEvent::StartupFailed {
+                    worker: number_of(number),
+                    error: error.clone(),
+                });
+            }
+        }
+        self.workers[number].prepared = errors;
+        self.hold(number, State::Prepared);
+    }
+
+    fn rehearsed(&mut self, number: usize, rehearsed: Rehearsed, now_ns: u64) {
+        let Phase::Rehearsing(tests) = &mut self.phase else {
+            return;
+        };
+        let place = usize::try_from(rehearsed.test)
+            .ok()
+            .and_then(|test| tests.get_mut(test));
+        let Some(place) = place else {
+            let what = format!("rehearsed test {}, which does not exist", rehearsed.test);
+            self.break_off(number, &what, now_ns);
+            return;
+        };
+        *place = if rehearsed.measures.passed == 1 && rehearsed.measures.failed == 0 {
+            RehearsalOf::Passed
+        } else {
+            RehearsalOf::Failed
+        };
+        self.emit(RunEvent::Rehearsed(rehearsed));
+        self.await_rehearsal(number, now_ns);
+    }
+
+    /// Adds what a worker measured; false where it cannot be right and the worker is broken off.
+    fn measured(&mut self, number: usize, snapshot: &Snapshot, now_ns: u64) -> bool {
+        let Phase::Running(running) = &mut self.phase else {
+            return false;
+        };
+        let worker = &mut self.workers[number];
+        let added = if snapshot.sequence == worker.next_sequence {
+            running.totals.add(number, &snapshot.tests)
+        } else {
+            Err(format!(
+                "sent snapshot {} where {} was due",
+                snapshot.sequence, worker.next_sequence
+            ))
+        };
+        if let Err(what) = added {
+            self.break_off(number, &what, now_ns);
+            return false;
+        }
+        worker.next_sequence += 1;
+        worker.heard_ns = now_ns;
+        worker.cpu_ns = snapshot.cpu_ns;
+        worker.rss_bytes = snapshot.rss_bytes;
+        worker.logs_dropped = snapshot.logs_dropped;
+        true
+    }
+
+    fn drained(&mut self, number: usize, now_ns: u64) {
+        if let Phase::Running(running) = &mut self.phase {
+            running.totals.drained(number);
+        }
+        self.workers[number].last_iteration_ns = Some(now_ns);
+        self.workers[number].heard_ns = NEVER;
+        let patience_ns = self.orders.deadlines.shutdown_ns + self.orders.deadlines.margin_ns;
+        self.wait(number, State::Drained, patience_ns, now_ns);
+    }
+
+    fn printed(&mut self, number: usize, stream: Stream, line: String) {
+        self.workers[number].printed(stream, &line);
+        self.emit(RunEvent::Output {
+            worker: number_of(number),
+            stream,
+            line,
+        });
+    }
+
+    // What the run does when it can.
+
+    /// Everything that becomes possible by what happened or by the time.
+    fn advance(&mut self, now_ns: u64) {
+        match &self.phase {
+            Phase::Loading if self.all_are(State::Loaded) => self.prepare(now_ns),
+            Phase::Preparing if self.all_are(State::Prepared) => self.start(now_ns),
+            Phase::Running(_) => self.keep_running(now_ns),
+            _ => {}
+        }
+        if self.all_are(State::Gone) {
+            self.conclude(now_ns);
+        }
+    }
+
+    fn prepare(&mut self, now_ns: u64) {
+        let tests = self.orders.plan.tests.len();
+        if let Some(number) = self.first_where(|worker| worker.loaded.len() != tests) {
+            self.break_off(number, "did not tell of every test it loaded", now_ns);
+            return;
+        }
+        if let Some(number) = self.first_where(|worker| worker.loaded.iter().any(Result::is_err)) {
+            let errors = self.workers[number].loaded.iter();
+            let errors: Vec<_> = errors.map(|loaded| loaded.as_ref().err().cloned()).collect();
+            self.emit(RunEvent::LoadFailed(errors.clone()));
+            self.lead_out(Conclusion::LoadFailed(errors), now_ns);
+            return;
+        }
+        self.infos = self.workers[0].loaded.iter().flatten().cloned().collect();
+        self.emit(RunEvent::Loaded(self.infos.clone()));
+        self.phase = Phase::Preparing;
+        for number in 0..self.workers.len() {
+            self.send(number, ToWorker::Prepare);
+            self.wait(number, State::Preparing, self.orders.deadlines.prepare_ns, now_ns);
+        }
+    }
+
+    /// All are prepared: start what can run.
+    fn start(&mut self, now_ns: u64) {
+        let tests = self.orders.plan.tests.len();
+        if let Some(number) = self.first_where(|worker| worker.prepared.len() != tests) {
+            self.break_off(number, "did not tell of every startup", now_ns);
+            return;
+        }
+        if self.orders.mission == Mission::Check {
+            self.start_rehearsal(now_ns);
+            return;
+        }
+        let why_not =
+            |error: &Option<StartupError>| error.as_ref().map(|e| format!("startup failed: {}", e.message));
+        let runs: Vec<Vec<_>> = self
+            .workers
+            .iter()
+            .map(|worker| worker.prepared.iter().map(why_not).collect())
+            .collect();
+        let totals = Totals::new(self.orders.plan, &self.infos, &runs);
+        if totals.tests_run() == 0 {
+            self.lead_out(Conclusion::NoTestRuns(Box::new(totals)), now_ns);
+            return;
+        }
+        let lead_ns = START_LEAD_NS + START_LEAD_PER_WORKER_NS * u64::from(number_of(self.workers.len()));
+        let at_ns = now_ns + lead_ns;
+        for number in 0..self.workers.len() {
+            let start = Start {
+                at_ns,
+                duration_ns: self.orders.plan.duration_ns,
+                stripes: totals.stripes_of(number),
+            };
+            self.send(number, ToWorker::Start(start));
+            self.hold(number, State::Running);
+            self.workers[number].heard_ns = at_ns;
+        }
+        self.emit(RunEvent::Started {
+            at_ns,
+            wall_ns: self.orders.epoch.wall_of(at_ns),
+            stripes: totals.stripes(),
+        });
+        self.phase = Phase::Running(Running {
+            started_ns: at_ns,
+            next_progress_ns: at_ns + SNAPSHOT_INTERVAL_NS,
+            totals,
+            stop: None,
+        });
+    }
+
+    fn start_rehearsal(&mut self, now_ns: u64) {
+        let can_run = |error: &Option<StartupError>| match error {
+            Some(_) => RehearsalOf::CannotRun,
+            None => RehearsalOf::Awaited,
+        };
+        let tests = self.workers[0].prepared.iter().map(can_run).collect();
+        self.phase = Phase::Rehearsing(tests);
+        self.send(0, ToWorker::Rehearse);
+        self.hold(0, State::Rehearsing);
+        self.await_rehearsal(0, now_ns);
+    }
+
+    /// Waits for the next test's rehearsal, or ends it when none is left.
+    fn await_rehearsal(&mut self, number: usize, now_ns: u64) {
+        let Phase::Rehearsing(tests) = &self.phase else {
+            return;
+        };
+        if let Some(next) = tests.iter().position(|test| *test == RehearsalOf::Awaited) {
+            let declared_ns = self.infos[next].max_duration_ns;
+            let patience_ns = declared_ns
+                .unwrap_or(DEFAULT_MAX_DURATION_NS)
+                .saturating_add(self.orders.deadlines.rehearse_ns);
+            self.wait(number, State::Rehearsing, patience_ns, now_ns);
+        } else {
+            let passed = tests.iter().all(|test| *test == RehearsalOf::Passed);
+            self.lead_out(Conclusion::Checked { passed }, now_ns);
+        }
+    }
+
+    fn keep_running(&mut self, now_ns: u64) {
+        let Phase::Running(running) = &mut self.phase else {
+            return;
+        };
+        let progress_due = now_ns >= running.next_progress_ns;
+        if progress_due {
+            let missed = (now_ns - running.next_progress_ns) / SNAPSHOT_INTERVAL_NS;
+            running.next_progress_ns += (missed + 1) * SNAPSHOT_INTERVAL_NS;
+        }
+        let at_its_end = matches!(&self.phase, Phase::Running(r) if now_ns >= self.duration_ends_ns(r));
+        if at_its_end {
+            self.stop(StopReason::Duration, now_ns);
+        }
+        if progress_due && self.workers.iter().any(|worker| worker.state <= State::Running) {
+            let summary = self.summary(Status::Running, now_ns);
+            self.emit(RunEvent::Progress(Box::new(summary)));
+        }
+        self.warn_of_silence(now_ns);
+    }
+
+    fn warn_of_silence(&mut self, now_ns: u64) {
+        let silence_ns = self.orders.deadlines.silence_ns;
+        for number in 0..self.workers.len() {
+            let worker = &mut self.workers[number];
+            let silent = worker.state == State::Running
+                && worker.listens()
+                && now_ns >= worker.heard_ns.saturating_add(silence_ns);
+            if silent {
+                worker.heard_ns = NEVER;
+                let text = format!(
+                    "{} told nothing for {}: user code may hold the interpreter",
+                    self.name(number),
+                    format_span(silence_ns)
+                );
+                self.notice(Severity::Warning, text);
+            }
+        }
+    }
+
+    fn summary(&self, status: Status, now_ns: u64) -> Summary {
+        let Phase::Running(running) = &self.phase else {
+            unreachable!("only a run that started is summed up while it runs")
+        };
+        let drained_ns = || {
+            let ends = self.workers.iter().map(|worker| worker.last_iteration_ns);
+            ends.max().flatten().unwrap_or(now_ns)
+        };
+        let plan_ends_ns = running.stop.map_or(NEVER, |(_, stop)| stop.plan_ends_ns);
+        let moment = Moment {
+            plan: self.orders.plan,
+            epoch: self.orders.epoch,
+            started_ns: Some(running.started_ns),
+            plan_ends_ns: plan_ends_ns.min(now_ns.max(running.started_ns)),
+            ends_ns: match status {
+                Status::Running => now_ns,
+                Status::Finished => drained_ns(),
+            },
+            status,
+            reason: match status {
+                Status::Running => None,
+                Status::Finished => running.stop.map(|(reason, _)| reason),
+            },
+            workers: &self.workers,
+        };
+        running.totals.summary(&moment)
+    }
+
+    // Small change.
+
+    fn all_are(&self, state: State) -> bool {
+        self.workers.iter().all(|worker| worker.state == state)
+    }
+
+    fn first_where(&self, test: impl Fn(&Worker) -> bool) -> Option<usize> {
+        self.workers.iter().position(test)
+    }
+
+    /// Puts a worker into a state that it must leave in time.
+    fn wait(&mut self, number: usize, state: State, patience_ns: u64, now_ns: u64) {
+        self.hold(number, state);
+        let worker = &mut self.workers[number];
+        if worker.listens() {
+            worker.deadline_ns = now_ns.saturating_add(patience_ns);
+        }
+    }
+
+    /// Puts a worker into a state in which it may stay; one that was told to stop keeps the deadline of that.
+    fn hold(&mut self, number: usize, state: State) {
+        let worker = &mut self.workers[number];
+        worker.state = state;
+        if worker.listens() && !worker.stopped {
+            worker.deadline_ns = NEVER;
+        }
+    }
+
+    /// Who a worker is, as the subject of a sentence.
+    fn name(&self, number: usize) -> String {
+        format!("worker {number} (pid {})", self.workers[number].pid)
+    }
+
+    fn send(&mut self, number: usize, message: ToWorker) {
+        self.effects.push(Effect::Send(number, message));
+    }
+
+    fn emit(&mut self, event: RunEvent) {
+        self.effects.push(Effect::Emit(event));
+    }
+
+    fn notice(&mut self, severity: Severity, text: String) {
+        self.emit(RunEvent::Notice { severity, text });
+    }
+}
+
+fn number_of(number: usize) -> u32 {
+    u32::try_from(number).expect("workers number far below 2^32")
+}
+
+fn name_of(message: &FromWorker) -> &'static str {
+    match message {
+        FromWorker::Hello(_) => "Hello",
+        FromWorker::Loaded(_) => "Loaded",
+        FromWorker::Prepared(_) => "Prepared",
+        FromWorker::Rehearsed(_) => "Rehearsed",
+        FromWorker::Snapshot(_) => "Snapshot",
+        FromWorker::Drained(_) => "Drained",
+        FromWorker::Done => "Done",
+        FromWorker::Log(_) => "Log",
+    }
+}

@@ -1,0 +1,547 @@
+//! Tables of the machine: what goes in, what must come out, in which order.
+
+use super::*;
+use crate::clock::Epoch;
+use pysurge_core::NANOS_PER_SEC;
+use pysurge_core::measure::Measures;
+use pysurge_core::plan::TestPlan;
+use pysurge_core::rate::Rate;
+use pysurge_core::schedule::Stripe;
+use pysurge_core::summary::{StopCause, WorkerEnd};
+use pysurge_core::wire::{LoadFault, TestSnapshot};
+
+const S: u64 = NANOS_PER_SEC;
+const BEGAN: u64 = 1_000 * S;
+/// When two workers start, and when one does.
+const STARTED: u64 = BEGAN + 22_000_000;
+const ALONE: u64 = BEGAN + 21_000_000;
+
+fn plan(tests: usize, duration_s: Option<u64>) -> Plan {
+    let test = TestPlan {
+        test_class: "a.B".into(),
+        kwargs: vec![],
+        rate: Rate::parse("10").unwrap(),
+    };
+    Plan {
+        name: "n".into(),
+        tests: vec![test; tests],
+        duration_ns: duration_s.map(|s| s * S),
+    }
+}
+
+fn supervisor(plan: &Plan, mission: Mission, workers: u32) -> Supervisor<'_> {
+    let orders = Orders {
+        plan,
+        mission,
+        debug: false,
+        import_first: vec![],
+        import_last: vec![],
+        deadlines: Deadlines::default(),
+        epoch: Epoch {
+            at_ns: BEGAN,
+            wall_ns: 0,
+        },
+    };
+    let pids: Vec<u32> = (0..workers).map(|n| 100 + n).collect();
+    Supervisor::new(orders, &pids, BEGAN)
+}
+
+fn hello() -> FromWorker {
+    FromWorker::Hello(Hello {
+        protocol: PROTOCOL,
+        version: VERSION.into(),
+        pid: 1,
+        python: "3".into(),
+        free_threaded: false,
+    })
+}
+
+fn loaded(tests: usize) -> FromWorker {
+    let info = TestInfo {
+        label: "<B>".into(),
+        summary: String::new(),
+        max_duration_ns: None,
+    };
+    FromWorker::Loaded(vec![Ok(info); tests])
+}
+
+fn startup_error() -> StartupError {
+    StartupError {
+        class: "a.B".into(),
+        message: "OSError: gone".into(),
+        traceback: String::new(),
+    }
+}
+
+fn snapshot(sequence: u64, planned: u64, passed: u64) -> Snapshot {
+    Snapshot {
+        sequence,
+        tests: vec![TestSnapshot {
+            planned,
+            measures: Measures {
+                passed,
+                ..Measures::default()
+            },
+            ..TestSnapshot::default()
+        }],
+        ..Snapshot::default()
+    }
+}
+
+fn measured(sequence: u64, planned: u64, passed: u64) -> FromWorker {
+    FromWorker::Snapshot(Box::new(snapshot(sequence, planned, passed)))
+}
+
+fn drained(sequence: u64, planned: u64, passed: u64) -> FromWorker {
+    FromWorker::Drained(Box::new(snapshot(sequence, planned, passed)))
+}
+
+/// Effects in one word each.
+fn words(effects: &[Effect]) -> Vec<String> {
+    let word = |effect: &Effect| match effect {
+        Effect::Send(number, message) => {
+            let message = format!("{message:?}");
+            format!("{} to {number}", message.split(['(', ' ']).next().unwrap())
+        }
+        Effect::Kill(number) => format!("kill {number}"),
+        Effect::Reap(number) => format!("reap {number}"),
+        Effect::Emit(event) => {
+            let event = format!("{event:?}");
+            event.split(['(', ' ']).next().unwrap().to_owned()
+        }
+        Effect::Finish(_) => "finish".to_owned(),
+    };
+    effects.iter().map(word).collect()
+}
+
+/// Leads every worker to the start.
+fn start(plan: &Plan, workers: u32) -> Supervisor<'_> {
+    let mut machine = supervisor(plan, Mission::Run, workers);
+    let tests = plan.tests.len();
+    for message in [hello(), loaded(tests), FromWorker::Prepared(vec![None; tests])] {
+        for number in 0..workers as usize {
+            machine.step(Input::Message(number, message.clone()), BEGAN);
+        }
+    }
+    assert!(matches!(machine.phase, Phase::Running(_)));
+    machine
+}
+
+fn stops(effects: &[Effect]) -> Vec<Stop> {
+    effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::Send(_, ToWorker::Stop(stop)) => Some(*stop),
+            _ => None,
+        })
+        .collect()
+}
+
+fn outcome(effects: Vec<Effect>) -> Outcome {
+    match effects.into_iter().last() {
+        Some(Effect::Finish(outcome)) => outcome,
+        other => panic!("not finished: {other:?}"),
+    }
+}
+
+#[test]
+fn a_run_goes_through_its_states_in_step() {
+    let plan = plan(1, Some(10));
+    let mut machine = supervisor(&plan, Mission::Run, 2);
+    let message = Input::Message;
+    for (input, now_ns, expected) in [
+        (message(0, hello()), BEGAN, vec!["Opened", "Load to 0"]),
+        (message(0, loaded(1)), BEGAN, vec![]),
+        (message(1, hello()), BEGAN, vec!["Load to 1"]),
+        (
+            message(1, loaded(1)),
+            BEGAN,
+            vec!["Loaded", "Prepare to 0", "Prepare to 1"],
+        ),
+        (message(1, FromWorker::Prepared(vec![None])), BEGAN, vec![]),
+        (
+            message(0, FromWorker::Prepared(vec![None])),
+            BEGAN,
+            vec!["Start to 0", "Start to 1", "Started"],
+        ),
+        (message(0, measured(0, 5, 5)), STARTED + S, vec!["Progress"]),
+        (message(1, measured(0, 5, 5)), STARTED + S, vec![]),
+        (Input::Tick, STARTED + 10 * S - 1, vec!["Progress"]),
+        (
+            Input::Tick,
+            STARTED + 10 * S,
+            vec!["Stopping", "Stop to 0", "Stop to 1", "Progress"],
+        ),
+        (message(0, drained(1, 50, 45)), STARTED + 10 * S, vec![]),
+        (message(0, FromWorker::Done), STARTED + 10 * S, vec![]),
+        (Input::Closed(0), STARTED + 10 * S, vec![]),
+        (Input::Exited(0, Exit::Code(0)), STARTED + 10 * S, vec!["reap 0"]),
+        (message(1, drained(1, 50, 45)), STARTED + 10 * S + 7, vec![]),
+        (message(1, FromWorker::Done), STARTED + 10 * S + 8, vec![]),
+        (Input::Exited(1, Exit::Code(0)), STARTED + 10 * S + 8, vec![]),
+    ] {
+        let said = format!("{input:?}");
+        assert_eq!(words(&machine.step(input, now_ns)), expected, "{said}");
+    }
+    let last = machine.step(Input::Closed(1), STARTED + 10 * S + 9);
+    assert_eq!(words(&last), ["reap 1", "finish"]);
+    let Outcome::Finished(summary) = outcome(last) else {
+        panic!("not finished")
+    };
+    assert_eq!((summary.account.planned, summary.account.passed), (100, 100));
+    assert_eq!(summary.exit_code, Some(0));
+    assert!((summary.elapsed_s - 10.000_000_007).abs() < 1e-9);
+    assert_eq!(summary.started_at, "1970-01-01T00:00:00.022Z");
+}
+
+#[test]
+fn a_test_is_striped_over_the_workers_whose_startup_succeeded() {
+    let plan = plan(2, Some(10));
+    let mut machine = supervisor(&plan, Mission::Run, 3);
+    let mut effects = Vec::new();
+    for number in 0..3 {
+        machine.step(Input::Message(number, hello()), BEGAN);
+    }
+    for number in 0..3 {
+        machine.step(Input::Message(number, loaded(2)), BEGAN);
+    }
+    for number in 0..3 {
+        let failed = (number == 0).then(startup_error);
+        let prepared = FromWorker::Prepared(vec![failed, Some(startup_error())]);
+        effects = machine.step(Input::Message(number, prepared), BEGAN);
+    }
+    let stripes: Vec<_> = effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::Send(_, ToWorker::Start(start)) => Some(start.stripes.clone()),
+            _ => None,
+        })
+        .collect();
+    let stripe = |worker| Some(Stripe { worker, workers: 2 });
+    assert_eq!(
+        stripes,
+        [vec![None, None], vec![stripe(0), None], vec![stripe(1), None]]
+    );
+}
+
+#[test]
+fn deadlines_of_a_stop_come_only_nearer() {
+    let plan = plan(1, Some(10));
+    let mut machine = start(&plan, 1);
+    let graceful = stops(&machine.step(Input::StopRequested, ALONE + 2 * S))[0];
+    assert_eq!(
+        graceful,
+        Stop {
+            plan_ends_ns: ALONE + 2 * S,
+            last_start_ns: ALONE + 2 * S,
+            grace_ends_ns: ALONE + 33 * S,
+            shutdown_timeout_ns: 10 * S,
+        }
+    );
+    let forced = stops(&machine.step(Input::StopRequested, ALONE + 5 * S))[0];
+    assert_eq!(
+        forced,
+        Stop {
+            grace_ends_ns: ALONE + 5 * S,
+            ..graceful
+        }
+    );
+    // A third request kills; the run is told of as stopped by force, though every worker is gone.
+    let killed = machine.step(Input::StopRequested, ALONE + 5 * S + 1);
+    assert_eq!(words(&killed), ["Notice", "kill 0"]);
+    machine.step(Input::Exited(0, Exit::Signal(9)), ALONE + 6 * S);
+    let Outcome::Finished(summary) = outcome(machine.step(Input::Closed(0), ALONE + 6 * S)) else {
+        panic!("not finished")
+    };
+    assert_eq!(
+        (summary.stop_cause, summary.exit_code),
+        (Some(StopCause::SecondSignal), Some(130))
+    );
+    assert_eq!((summary.account.planned, summary.account.lost), (20, 20));
+}
+
+#[test]
+fn a_request_in_the_grace_period_leaves_the_plan_as_it_was() {
+    let plan = plan(1, Some(10));
+    let mut machine = start(&plan, 1);
+    let planned = stops(&machine.step(Input::Tick, ALONE + 10 * S))[0];
+    assert_eq!(planned.last_start_ns, ALONE + 11 * S);
+    let asked = stops(&machine.step(Input::StopRequested, ALONE + 10 * S + 5))[0];
+    assert_eq!(
+        asked,
+        Stop {
+            last_start_ns: ALONE + 10 * S + 5,
+            ..planned
+        }
+    );
+}
+
+#[test]
+fn a_worker_that_dies_leaves_the_others_running() {
+    let plan = plan(1, Some(10));
+    let mut machine = start(&plan, 2);
+    machine.step(Input::Message(1, measured(0, 5, 5)), STARTED + S);
+    machine.step(Input::Exited(1, Exit::Signal(9)), STARTED + 2 * S - 2);
+    let buried = machine.step(Input::Closed(1), STARTED + 2 * S - 1);
+    assert_eq!(words(&buried), ["kill 1", "reap 1", "Notice"]);
+    let text = buried.iter().find_map(|effect| match effect {
+        Effect::Emit(RunEvent::Notice { text, .. }) => Some(text.as_str()),
+        _ => None,
+    });
+    assert_eq!(
+        text,
+        Some(
+            "worker 1 (pid 101) was killed by signal 9 (SIGKILL); its share of the iterations is lost from here on"
+        )
+    );
+    machine.step(Input::Tick, STARTED + 10 * S);
+    machine.step(Input::Message(0, drained(0, 50, 50)), STARTED + 10 * S);
+    machine.step(Input::Message(0, FromWorker::Done), STARTED + 10 * S);
+    machine.step(Input::Closed(0), STARTED + 10 * S);
+    let Outcome::Finished(summary) = outcome(machine.step(Input::Exited(0, Exit::Code(0)), STARTED + 10 * S))
+    else {
+        panic!("not finished")
+    };
+    assert_eq!(
+        (
+            summary.account.planned,
+            summary.account.passed,
+            summary.account.lost
+        ),
+        (100, 55, 45)
+    );
+    assert_eq!(summary.workers[1].end, WorkerEnd::Lost);
+    assert_eq!(
+        summary.workers[1].death.as_deref(),
+        Some("killed by signal 9 (SIGKILL)")
+    );
+    assert_eq!(summary.exit_code, Some(0));
+}
+
+#[test]
+fn messages_written_before_death_count_though_the_exit_was_seen_first() {
+    let plan = plan(1, Some(10));
+    let mut machine = start(&plan, 1);
+    machine.step(Input::Tick, ALONE + 10 * S);
+    machine.step(Input::Exited(0, Exit::Code(0)), ALONE + 10 * S + 1);
+    machine.step(Input::Message(0, drained(0, 100, 100)), ALONE + 10 * S + 2);
+    machine.step(Input::Message(0, FromWorker::Done), ALONE + 10 * S + 3);
+    let Outcome::Finished(summary) = outcome(machine.step(Input::Closed(0), ALONE + 10 * S + 4)) else {
+        panic!("not finished")
+    };
+    assert_eq!(
+        (summary.account.lost, summary.workers[0].end),
+        (0, WorkerEnd::Done)
+    );
+}
+
+#[test]
+fn every_state_has_a_deadline_that_kills() {
+    let plan = plan(1, Some(10));
+    let deadlines = Deadlines::default();
+    let end = ALONE + 10 * S;
+    let says = |message: FromWorker| Some(Input::Message(0, message));
+    let script = [
+        (None, BEGAN, BEGAN + deadlines.hello_ns),
+        (says(hello()), BEGAN, BEGAN + deadlines.load_ns),
+        (says(loaded(1)), BEGAN, BEGAN + deadlines.prepare_ns),
+        (says(FromWorker::Prepared(vec![None])), BEGAN, 0),
+        (Some(Input::Tick), end, end + 31 * S + deadlines.margin_ns),
+        (
+            says(drained(0, 100, 100)),
+            end,
+            end + deadlines.shutdown_ns + deadlines.margin_ns,
+        ),
+        (says(FromWorker::Done), end, end + deadlines.exit_ns),
+    ];
+    for length in 1..=script.len() {
+        let mut machine = supervisor(&plan, Mission::Run, 1);
+        let mut due_ns = 0;
+        for (input, now_ns, deadline_ns) in &script[..length] {
+            let input = match input {
+                Some(Input::Message(0, message)) => Input::Message(0, message.clone()),
+                _ => Input::Tick,
+            };
+            machine.step(input, *now_ns);
+            due_ns = *deadline_ns;
+        }
+        if due_ns == 0 {
+            // A running worker may run as long as the plan does.
+            continue;
+        }
+        assert!(
+            !words(&machine.step(Input::Tick, due_ns - 1)).contains(&"kill 0".into()),
+            "{length}"
+        );
+        assert!(
+            words(&machine.step(Input::Tick, due_ns)).contains(&"kill 0".into()),
+            "{length}"
+        );
+        // And where even that does not help, it is given up.
+        let last = machine.step(Input::Tick, due_ns + deadlines.reap_ns);
+        assert_eq!(
+            words(&last).last().map(String::as_str),
+            Some("finish"),
+            "{length}"
+        );
+    }
+}
+
+#[test]
+fn nonsense_before_the_start_aborts_the_run() {
+    let plan = plan(1, Some(10));
+    let wrong_version = FromWorker::Hello(Hello {
+        protocol: PROTOCOL + 1,
+        version: VERSION.into(),
+        pid: 1,
+        python: "3".into(),
+        free_threaded: false,
+    });
+    for (messages, said) in [
+        (vec![wrong_version], "protocol 2"),
+        (vec![FromWorker::Done], "sent Done while Greeting"),
+        (vec![hello(), hello()], "sent Hello while Loading"),
+        (vec![hello(), loaded(2)], "did not tell of every test it loaded"),
+        (
+            vec![hello(), loaded(1), FromWorker::Prepared(vec![])],
+            "did not tell of every startup",
+        ),
+    ] {
+        let mut machine = supervisor(&plan, Mission::Run, 1);
+        for message in messages {
+            machine.step(Input::Message(0, message), BEGAN);
+        }
+        machine.step(Input::Closed(0), BEGAN);
+        let Outcome::Aborted(Abort::Worker(text)) =
+            outcome(machine.step(Input::Exited(0, Exit::Signal(9)), BEGAN))
+        else {
+            panic!("{said}: not aborted")
+        };
+        assert!(text.contains(said), "{text}");
+    }
+}
+
+#[test]
+fn worker_0_tells_first_why_tests_cannot_be_loaded() {
+    let plan = plan(1, Some(10));
+    let failed = |message: &str| {
+        FromWorker::Loaded(vec![Err(LoadError {
+            fault: LoadFault::Import,
+            message: message.into(),
+            hint: None,
+            traceback: String::new(),
+        })])
+    };
+    for (first, second, expected) in [
+        (failed("zero"), failed("one"), "zero"),
+        (loaded(1), failed("one"), "one"),
+    ] {
+        let mut machine = supervisor(&plan, Mission::Run, 2);
+        machine.step(Input::Message(0, hello()), BEGAN);
+        machine.step(Input::Message(1, hello()), BEGAN);
+        machine.step(Input::Message(1, second), BEGAN);
+        let effects = machine.step(Input::Message(0, first), BEGAN);
+        assert_eq!(words(&effects), ["LoadFailed", "Stop to 0", "Stop to 1"]);
+        let Effect::Emit(RunEvent::LoadFailed(errors)) = &effects[0] else {
+            panic!("it said so")
+        };
+        assert_eq!(
+            errors[0].as_ref().map(|error| error.message.as_str()),
+            Some(expected)
+        );
+    }
+}
+
+#[test]
+fn a_silent_worker_is_warned_of_once() {
+    let plan = plan(1, None);
+    let mut machine = start(&plan, 1);
+    let notices = |machine: &mut Supervisor<'_>, now_ns| {
+        let effects = machine.step(Input::Tick, now_ns);
+        words(&effects).iter().filter(|word| *word == "Notice").count()
+    };
+    assert_eq!(notices(&mut machine, ALONE + 10 * S - 1), 0);
+    assert_eq!(notices(&mut machine, ALONE + 10 * S), 1);
+    assert_eq!(notices(&mut machine, ALONE + 60 * S), 0);
+    // It told again, and may fall silent again.
+    machine.step(Input::Message(0, measured(0, 5, 5)), ALONE + 61 * S);
+    assert_eq!(notices(&mut machine, ALONE + 71 * S), 1);
+}
+
+#[test]
+fn figures_that_do_not_add_up_are_an_internal_error() {
+    let plan = plan(1, Some(10));
+    let mut machine = start(&plan, 1);
+    machine.step(Input::Tick, ALONE + 10 * S);
+    machine.step(Input::Message(0, drained(0, 100, 99)), ALONE + 10 * S);
+    machine.step(Input::Message(0, FromWorker::Done), ALONE + 10 * S);
+    machine.step(Input::Closed(0), ALONE + 10 * S);
+    let effects = machine.step(Input::Exited(0, Exit::Code(0)), ALONE + 10 * S);
+    assert_eq!(words(&effects), ["reap 0", "Notice", "finish"]);
+    let Outcome::Finished(summary) = outcome(effects) else {
+        panic!("not finished")
+    };
+    assert!(summary.account.balances());
+    assert_eq!(summary.account.lost, 1);
+}
+
+#[test]
+fn nonsense_after_the_start_costs_the_worker_alone() {
+    let plan = plan(1, Some(10));
+    for (message, said) in [
+        (measured(1, 5, 5), "sent snapshot 1 where 0 was due"),
+        (drained(3, 5, 5), "sent snapshot 3 where 0 was due"),
+        (
+            FromWorker::Snapshot(Box::default()),
+            "told of 0 tests where there are 1",
+        ),
+        (FromWorker::Done, "sent Done while Running"),
+    ] {
+        let mut machine = start(&plan, 2);
+        let effects = machine.step(Input::Message(0, message), STARTED + S / 2);
+        assert_eq!(words(&effects), ["kill 0", "Notice"], "{said}");
+        let Effect::Emit(RunEvent::Notice { text, .. }) = &effects[1] else {
+            panic!("it said so")
+        };
+        assert_eq!(
+            *text,
+            format!("worker 0 (pid 100) {said} and was killed; what it had not told is lost")
+        );
+        // It is not listened to any more.
+        machine.step(Input::Message(0, measured(0, 5, 5)), STARTED + S / 2);
+        machine.step(Input::Closed(0), STARTED + S / 2);
+        machine.step(Input::Exited(0, Exit::Signal(9)), STARTED + S / 2);
+        assert_eq!(machine.workers[0].end, WorkerEnd::Lost);
+        assert!(machine.workers[1].listens());
+    }
+}
+
+#[test]
+fn the_loss_of_every_worker_outweighs_a_graceful_stop() {
+    let plan = plan(1, Some(10));
+    for (requests, cause, exit_code) in [
+        (0, StopCause::WorkersLost, 3),
+        (1, StopCause::WorkersLost, 3),
+        (2, StopCause::SecondSignal, 130),
+    ] {
+        let mut machine = start(&plan, 1);
+        for _ in 0..requests {
+            machine.step(Input::StopRequested, ALONE + S);
+        }
+        machine.step(Input::Closed(0), ALONE + 2 * S);
+        let Outcome::Finished(summary) =
+            outcome(machine.step(Input::Exited(0, Exit::Signal(11)), ALONE + 2 * S))
+        else {
+            panic!("not finished")
+        };
+        assert_eq!(
+            (summary.stop_cause, summary.exit_code),
+            (Some(cause), Some(exit_code))
+        );
+        let planned = if requests == 0 { 20 } else { 10 };
+        assert_eq!(
+            (summary.account.planned, summary.account.lost),
+            (planned, planned)
+        );
+    }
+}
