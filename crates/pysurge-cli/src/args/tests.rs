@@ -1,0 +1,189 @@
+//! Every form of every flag, the wrong ones, and the help texts as they are read.
+
+use super::*;
+use std::fmt::Write as _;
+
+const MINUTE_NS: u64 = 60_000_000_000;
+
+fn parse_line(line: &str) -> Result<Invocation, clap::Error> {
+    let args: Vec<OsString> = line.split_whitespace().map(Into::into).collect();
+    parse(&args, None)
+}
+
+fn run(line: &str) -> (RunArgs, bool) {
+    match parse_line(line) {
+        Ok(Invocation::Run { run, classic }) => (run, classic),
+        other => panic!("{line}: {other:?}"),
+    }
+}
+
+#[test]
+fn the_command_is_well_formed() {
+    command(None).debug_assert();
+}
+
+#[test]
+fn the_classic_form_means_what_it_meant() {
+    for (line, duration_ns, debug) in [
+        ("pysurge -c a.yml", None, false),
+        ("pysurge -c a.yml -d 5", Some(5 * MINUTE_NS), false),
+        (
+            "pysurge --config a.yml --duration 5 --debug",
+            Some(5 * MINUTE_NS),
+            true,
+        ),
+        ("pysurge --config=a.yml --duration=5", Some(5 * MINUTE_NS), false),
+        ("pysurge -d5 -ca.yml", Some(5 * MINUTE_NS), false),
+        ("pysurge -c a.yml -d 90s", Some(MINUTE_NS * 3 / 2), false),
+        ("pysurge -c a.yml -d 0", None, false),
+    ] {
+        let (run, classic) = run(line);
+        assert!(classic, "{line}");
+        assert_eq!(
+            (run.duration_ns, run.shown.debug, run.config.to_str()),
+            (duration_ns, debug, Some("a.yml")),
+            "{line}"
+        );
+        assert!(!run.shown.quiet && !run.kept.no_results && run.workers.is_none());
+    }
+}
+
+#[test]
+fn run_takes_its_flags_in_any_place() {
+    let all = RunArgs {
+        config: "a.yml".into(),
+        duration_ns: Some(90 * MINUTE_NS),
+        workers: Some(4),
+        kept: ResultsArgs {
+            results: Some("out".into()),
+            no_results: false,
+        },
+        shown: ShowArgs {
+            debug: true,
+            quiet: true,
+        },
+    };
+    for line in [
+        "pysurge run a.yml -d 1h30m --workers 4 --results out --debug --quiet",
+        "pysurge run -q --debug --results=out --workers=4 --duration 90 a.yml",
+    ] {
+        assert_eq!(run(line), (all.clone(), false), "{line}");
+    }
+    let (plain, _) = run("pysurge run a.yml");
+    assert_eq!(
+        (plain.duration_ns, plain.workers, plain.kept.results),
+        (None, None, None)
+    );
+    assert!(run("pysurge run a.yml --no-results").0.kept.no_results);
+}
+
+#[test]
+fn the_other_commands_are_read() {
+    let Ok(Invocation::Check(check)) = parse_line("pysurge check a.yml --debug") else {
+        panic!("check");
+    };
+    assert!(check.debug);
+    let Ok(Invocation::Demo(demo)) = parse_line("pysurge demo") else {
+        panic!("demo");
+    };
+    assert_eq!((demo.duration_ns, demo.rate), (MINUTE_NS / 4, None));
+    let Ok(Invocation::Demo(demo)) = parse_line("pysurge demo -d 5s --rate 0.5 --workers 1") else {
+        panic!("demo");
+    };
+    assert_eq!(
+        (demo.duration_ns, demo.rate),
+        (5_000_000_000, Rate::parse("0.5").ok())
+    );
+    let Ok(Invocation::Target(target)) = parse_line("pysurge target --delay 5ms --port 0") else {
+        panic!("target");
+    };
+    assert_eq!((target.port, target.delay_ns), (0, 5_000_000));
+    for (line, invocation) in [
+        ("pysurge completions fish", Invocation::Completions(Shell::Fish)),
+        ("pysurge schema config", Invocation::Schema(SchemaKind::Config)),
+        ("pysurge schema summary", Invocation::Schema(SchemaKind::Summary)),
+    ] {
+        assert_eq!(parse_line(line).ok(), Some(invocation), "{line}");
+    }
+}
+
+#[test]
+fn wrong_command_lines_are_refused_with_words_that_help() {
+    let lines = [
+        "pysurge -d 5",
+        "pysurge --debug",
+        "pysurge -c",
+        "pysurge -c a.yml -d",
+        "pysurge -c a.yml -d x",
+        "pysurge -c a.yml run b.yml",
+        "pysurge a.yml",
+        "pysurge chekc a.yml",
+        "pysurge run",
+        "pysurge run a.yml b.yml",
+        "pysurge run a.yml -d 0",
+        "pysurge run a.yml -d -5",
+        "pysurge run a.yml -d abc",
+        "pysurge run a.yml -d 5x",
+        "pysurge run a.yml --workers 0",
+        "pysurge run a.yml --workers many",
+        "pysurge run a.yml --results out --no-results",
+        "pysurge run a.yml --durtion 5",
+        "pysurge demo --rate 0",
+        "pysurge demo a.yml",
+        "pysurge target --port 70000",
+        "pysurge target --delay 5",
+        "pysurge completions tcsh",
+        "pysurge schema yaml",
+    ];
+    let text = lines.iter().fold(String::new(), |mut text, line| {
+        let error = parse_line(line).expect_err(line);
+        assert_eq!((error.exit_code(), error.use_stderr()), (2, true), "{line}");
+        let _ = writeln!(text, "$ {line}\n{}", error.render());
+        text
+    });
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn help_texts() {
+    for (name, line) in [
+        ("short", "pysurge -h"),
+        ("long", "pysurge --help"),
+        ("run", "pysurge run --help"),
+        ("check", "pysurge check --help"),
+        ("demo", "pysurge demo --help"),
+        ("target", "pysurge target --help"),
+        ("completions", "pysurge completions --help"),
+        ("schema", "pysurge schema --help"),
+    ] {
+        let help = parse_line(line).expect_err(line);
+        assert_eq!((help.exit_code(), help.use_stderr()), (0, false), "{line}");
+        let text = help.render().to_string();
+        for shown in text.lines() {
+            assert!(shown.chars().count() <= 80, "{line}: {shown}");
+        }
+        insta::assert_snapshot!(format!("help_{name}"), text);
+    }
+}
+
+#[test]
+fn no_arguments_show_the_short_help_as_an_error() {
+    let help = parse_line("pysurge").expect_err("nothing is asked for");
+    assert_eq!((help.exit_code(), help.use_stderr()), (2, true));
+    let short = parse_line("pysurge -h").expect_err("help");
+    assert_eq!(help.render().to_string(), short.render().to_string());
+}
+
+#[test]
+fn help_uses_the_width_there_is_up_to_a_limit() {
+    let widest = |columns| {
+        let args = ["pysurge", "--help"].map(OsString::from);
+        let text = parse(&args, Some(columns))
+            .expect_err("help")
+            .render()
+            .to_string();
+        text.lines().map(|line| line.chars().count()).max()
+    };
+    assert!(widest(100) > widest(80));
+    assert_eq!(widest(100), widest(400));
+}

@@ -1,0 +1,199 @@
+//! Why a command ends without success: what is wrong, what to do about it, and the exit code. Rendered here and
+//! nowhere else; errors in a config are rendered by the crate that knows the file.
+
+use crate::style::{ERROR, HINT, paint};
+use pysurge_config::ConfigErrors;
+use pysurge_manager::ManagerError;
+use pysurge_report::ReportError;
+use std::error::Error;
+use std::io;
+use std::path::PathBuf;
+
+/// Exit code: an error of pysurge itself.
+pub(crate) const EXIT_INTERNAL: u8 = 1;
+
+/// Exit code: wrong usage, config or surroundings; nothing was fired.
+pub(crate) const EXIT_USAGE: u8 = 2;
+
+/// Why a command ends without success.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CliError {
+    #[error("config file not found: {}", .0.display())]
+    ConfigNotFound(PathBuf),
+    #[error("the config {} is a folder", .0.display())]
+    ConfigIsFolder(PathBuf),
+    #[error("failed to read the config {}", path.display())]
+    ConfigUnreadable { path: PathBuf, source: io::Error },
+    #[error("the config {} is longer than {limit_bytes} bytes", path.display())]
+    ConfigTooLong { path: PathBuf, limit_bytes: u64 },
+    #[error("the config {} is not UTF-8 text: line {line} holds the byte 0x{byte:02x}", path.display())]
+    ConfigNotText { path: PathBuf, line: usize, byte: u8 },
+    #[error("{0}")]
+    Config(ConfigErrors),
+    #[error("failed to {0}")]
+    Results(ReportError),
+    #[error("failed to {0}")]
+    Manager(ManagerError),
+    #[error("stopped before anything was fired")]
+    Stopped { exit_code: u8 },
+    #[error("the example is not in {}", .0.display())]
+    DemoMissing(PathBuf),
+    #[error("failed to serve on 127.0.0.1:{port}")]
+    Target { port: u16, source: io::Error },
+    #[error("failed to write the log {}", path.display())]
+    TargetLog { path: PathBuf, source: io::Error },
+    #[error("failed to wait for Ctrl+C")]
+    Signals(io::Error),
+    #[error("failed to write to standard output")]
+    Output(io::Error),
+}
+
+impl CliError {
+    /// The exit code of the command.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Self::ConfigNotFound(_)
+            | Self::ConfigIsFolder(_)
+            | Self::ConfigUnreadable { .. }
+            | Self::ConfigTooLong { .. }
+            | Self::ConfigNotText { .. }
+            | Self::Config(_)
+            | Self::Results(_)
+            | Self::DemoMissing(_)
+            | Self::Target { .. }
+            | Self::TargetLog { .. } => EXIT_USAGE,
+            Self::Signals(_) | Self::Output(_) => EXIT_INTERNAL,
+            Self::Manager(error) => error.exit_code(),
+            Self::Stopped { exit_code } => *exit_code,
+        }
+    }
+
+    /// What to do about it, where we know.
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::ConfigNotFound(path) if path.is_relative() => {
+                "the path counts from the current folder".to_owned()
+            }
+            Self::ConfigIsFolder(path) => {
+                format!(
+                    "name the file in it, such as {}",
+                    path.join("config.yml").display()
+                )
+            }
+            Self::ConfigNotText { .. } => "save the file as UTF-8".to_owned(),
+            Self::Results(_) => {
+                "name another folder with --results DIR, or make none with --no-results".to_owned()
+            }
+            Self::Manager(ManagerError::Spawn { source, .. })
+                if source.kind() == io::ErrorKind::WouldBlock =>
+            {
+                "the system allows no more processes; ask for fewer with --workers N".to_owned()
+            }
+            Self::DemoMissing(_) => {
+                "it is part of the package; reinstalling pysurge brings it back".to_owned()
+            }
+            Self::Target { source, .. } if source.kind() == io::ErrorKind::AddrInUse => {
+                "another program has this port; --port 0 takes a free one".to_owned()
+            }
+            Self::Target { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+                "ports below 1024 are for root; choose another with --port".to_owned()
+            }
+            _ => return None,
+        })
+    }
+
+    /// The lines for standard error.
+    pub(crate) fn render(&self, color: bool) -> String {
+        if let Self::Config(errors) = self {
+            return format!("{}\n", errors.render(color));
+        }
+        let error = paint("error", ERROR, color);
+        let cause = self.cause().map(|cause| format!(": {cause}")).unwrap_or_default();
+        let hint = paint("hint", HINT, color);
+        let hint = self
+            .hint()
+            .map(|text| format!("{hint}: {text}\n"))
+            .unwrap_or_default();
+        format!("{error}: {self}{cause}\n{hint}")
+    }
+
+    /// What the system said, where the message does not hold it yet.
+    fn cause(&self) -> Option<&dyn Error> {
+        match self {
+            Self::ConfigUnreadable { source, .. }
+            | Self::Target { source, .. }
+            | Self::TargetLog { source, .. }
+            | Self::Signals(source)
+            | Self::Output(source) => Some(source),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fmt::Write as _;
+
+    #[test]
+    fn errors_say_what_is_wrong_and_what_to_do() {
+        let refused = || io::Error::from(io::ErrorKind::PermissionDenied);
+        let errors = [
+            CliError::ConfigNotFound("conf.yml".into()),
+            CliError::ConfigNotFound("/etc/conf.yml".into()),
+            CliError::ConfigIsFolder("tests".into()),
+            CliError::ConfigUnreadable {
+                path: "conf.yml".into(),
+                source: refused(),
+            },
+            CliError::ConfigTooLong {
+                path: "/dev/zero".into(),
+                limit_bytes: 16_777_216,
+            },
+            CliError::ConfigNotText {
+                path: "conf.yml".into(),
+                line: 3,
+                byte: 0xe9,
+            },
+            CliError::Results(ReportError::Folder {
+                path: "/pysurge-results".into(),
+                source: refused(),
+            }),
+            CliError::Manager(ManagerError::NoCommand),
+            CliError::Manager(ManagerError::Spawn {
+                worker: 7,
+                program: "python3".into(),
+                source: io::ErrorKind::WouldBlock.into(),
+            }),
+            CliError::Stopped { exit_code: 130 },
+            CliError::DemoMissing("/lib/pysurge/demo".into()),
+            CliError::Target {
+                port: 8080,
+                source: io::ErrorKind::AddrInUse.into(),
+            },
+            CliError::Target {
+                port: 80,
+                source: refused(),
+            },
+            CliError::TargetLog {
+                path: "/arrivals.log".into(),
+                source: refused(),
+            },
+            CliError::Output(io::ErrorKind::StorageFull.into()),
+        ];
+        let text = errors.iter().fold(String::new(), |mut text, error| {
+            let _ = writeln!(text, "{}exit {}\n", error.render(false), error.exit_code());
+            text
+        });
+        insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn colour_is_on_the_first_word_only() {
+        let text = CliError::ConfigIsFolder("tests".into()).render(true);
+        assert!(
+            text.starts_with("\u{1b}[1m\u{1b}[31merror\u{1b}[0m: the config tests is a folder"),
+            "{text:?}"
+        );
+    }
+}
