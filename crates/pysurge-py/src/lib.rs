@@ -1,1 +1,38 @@
-//! The one crate that knows Python.
+//! `pysurge._engine`: the one crate that knows Python.
+//!
+//! Three doors lead in: `main` is the command line (it leaves the interpreter at once and never imports user code), `serve`
+//! is a worker, `Runner` fires one class in the caller's own process. `TestCase` is the base class of user code.
+
+mod base;
+mod case;
+mod failure;
+mod host;
+mod manager;
+mod runner;
+mod thread;
+mod values;
+
+use pyo3::prelude::*;
+
+/// The native half of pysurge; use the names that the package `pysurge` exports.
+#[pymodule(gil_used = false)]
+mod _engine {
+    #[pymodule_export]
+    use crate::base::TestCaseBase;
+    #[pymodule_export]
+    use crate::host::serve;
+    #[pymodule_export]
+    use crate::manager::{check_config, main, run_config};
+    #[pymodule_export]
+    use crate::runner::Runner;
+    #[pymodule_export]
+    use crate::thread::PoolThreadHandle;
+
+    use super::{Bound, PyModule, PyResult};
+    use pyo3::types::PyModuleMethods;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", pysurge_core::VERSION)
+    }
+}

@@ -1,0 +1,88 @@
+# Everything a contributor types. `make help` lists it.
+# The two that matter: `make demo` shows the product, `make test` decides whether a change may land.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMPS := target/stamps
+WHEELS := target/wheels
+
+RUST_SOURCES   := $(shell find crates -name '*.rs' -o -name Cargo.toml) Cargo.toml Cargo.lock
+PYTHON_SOURCES := $(shell find python -name '*.py' -o -name '*.pyi' -o -name '*.yml') pyproject.toml
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-rust test-python test-pythons lint bench bench-peers wheel clean tools
+.DELETE_ON_ERROR:
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
+
+demo: $(STAMPS)/installed ## build and install into .venv, then run the demo: under a minute of load
+	$(BIN)/pysurge demo
+
+test: lint test-rust test-python ## everything that decides whether a change may land
+
+lint: tools $(STAMPS)/dev ## formatting, clippy, ruff
+	cargo fmt --all --check
+	PYO3_PYTHON=$(CURDIR)/$(BIN)/python cargo clippy --locked --workspace --all-targets --quiet -- -D warnings
+	$(BIN)/ruff format --check --quiet python tests benches examples
+	$(BIN)/ruff check --quiet python tests benches examples
+
+test-rust: tools ## the tests of the crates
+	cargo test --locked --workspace --exclude pysurge-py --quiet
+
+test-python: $(STAMPS)/installed ## types, and pytest over the installed wheel
+	$(BIN)/mypy --strict python/pysurge
+	cd $(STAMPS) && $(CURDIR)/$(BIN)/python -m mypy.stubtest pysurge --mypy-config-file $(CURDIR)/pyproject.toml
+	$(BIN)/pytest -q tests
+
+test-pythons: tools ## pytest over a wheel for every CPython 3.10 to 3.13 found on this machine
+	bash tests/every_python.sh
+
+bench: $(STAMPS)/installed $(STAMPS)/bench ## speed and size, as ratios within one run
+	$(BIN)/python benches/run.py
+
+bench-peers: $(STAMPS)/installed $(STAMPS)/bench ## the same rows with pysurge 1.0.1, k9-load and locust beside ours
+	$(BIN)/python benches/run.py --peers
+
+wheel: $(STAMPS)/wheel ## build the wheel into target/wheels
+
+clean: ## remove what was built
+	rm -rf target $(VENV)
+
+# What is missing is said once and clearly, before anything else fails on it.
+tools:
+	@command -v cargo >/dev/null || { echo "make: cargo is missing; install Rust 1.88 or newer (https://rustup.rs)" >&2; exit 1; }
+	@command -v cc >/dev/null || { echo "make: a C linker (cc) is missing; install gcc or clang" >&2; exit 1; }
+	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is missing; install CPython 3.10 or newer, or say make PYTHON=/path/to/python" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	  { echo "make: $(PYTHON) is older than 3.10; say make PYTHON=/path/to/python" >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
+	  { echo "make: $(PYTHON) has no venv; install it (Debian: apt install python3-venv)" >&2; exit 1; }
+
+$(STAMPS)/venv: | tools
+	$(PYTHON) -m venv $(VENV)
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/maturin: requirements/build.txt $(STAMPS)/venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/build.txt
+	@touch $@
+
+$(STAMPS)/dev: requirements/dev.txt $(STAMPS)/venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/dev.txt
+	@touch $@
+
+$(STAMPS)/bench: requirements/bench.txt $(STAMPS)/venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/bench.txt
+	@touch $@
+
+$(STAMPS)/wheel: $(RUST_SOURCES) $(PYTHON_SOURCES) $(STAMPS)/maturin
+	rm -rf $(WHEELS)
+	$(BIN)/maturin build --release --locked --quiet --interpreter $(BIN)/python --out $(WHEELS)
+	@touch $@
+
+$(STAMPS)/installed: $(STAMPS)/wheel
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps $(WHEELS)/*.whl
+	@touch $@
+
+test-python: $(STAMPS)/dev

@@ -1,0 +1,189 @@
+//! A Python class as the engine's `TestCase`.
+
+use crate::base::{TestCaseBase, overrides};
+use crate::failure::Tracebacks;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyFloat, PyString, PyType};
+use pysurge_core::failure::Phase;
+use pysurge_engine::{Probe, TestCase};
+
+/// Takes what a test case has to say while it runs.
+pub(crate) trait Reporter: Send + Sync {
+    /// A log line of pysurge's own about an iteration.
+    fn log(&self, level: Level, thread: &str, message: String);
+
+    /// The metrics of an iteration that passed.
+    fn passed(&self, py: Python<'_>, metrics: &Bound<'_, PyAny>) {
+        let _ = (py, metrics);
+    }
+}
+
+/// The levels we log at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Level {
+    Debug,
+    Error,
+}
+
+/// A class with the kwargs of one entry of the config.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each says whether one hook is called"
+)]
+pub(crate) struct PyTestCase {
+    class: Py<PyType>,
+    kwargs: Option<Py<PyDict>>,
+    has_setup: bool,
+    has_teardown: bool,
+    own_metrics: bool,
+    debug: bool,
+    tracebacks: Tracebacks,
+    reporter: Box<dyn Reporter>,
+}
+
+impl PyTestCase {
+    /// Looks up once what an iteration would otherwise look up each time.
+    pub(crate) fn new(
+        class: &Bound<'_, PyType>,
+        kwargs: &Bound<'_, PyDict>,
+        debug: bool,
+        reporter: Box<dyn Reporter>,
+    ) -> PyResult<Self> {
+        Ok(Self {
+            has_setup: overrides(class, "setup")?,
+            has_teardown: overrides(class, "teardown")?,
+            own_metrics: overrides(class, "metrics")?,
+            class: class.clone().unbind(),
+            kwargs: (!kwargs.is_empty()).then(|| kwargs.clone().unbind()),
+            debug,
+            tracebacks: Tracebacks::new(class.py())?,
+            reporter,
+        })
+    }
+
+    fn fail(
+        &self,
+        py: Python<'_>,
+        probe: &mut Probe<'_>,
+        phase: Phase,
+        error: &PyErr,
+        instance: Option<&Bound<'_, PyAny>>,
+    ) {
+        let (key, message) = self.tracebacks.key(py, phase, error);
+        let description = self.description(py, instance);
+        if phase == Phase::Teardown {
+            let traceback = self.tracebacks.render(py, error);
+            let line = format!("test '{description}' hit error in teardown: {message}\n{traceback}");
+            self.reporter.log(Level::Error, probe.thread(), line);
+        } else {
+            self.reporter.log(
+                Level::Error,
+                probe.thread(),
+                format!("test '{description}' hit error: {message}"),
+            );
+        }
+        probe.fail(key, || (message, self.tracebacks.render(py, error)));
+    }
+
+    fn description(&self, py: Python<'_>, instance: Option<&Bound<'_, PyAny>>) -> String {
+        let described = instance.and_then(|instance| {
+            instance
+                .getattr(intern!(py, "description"))
+                .and_then(|text| text.str()?.extract())
+                .ok()
+        });
+        described.unwrap_or_else(|| {
+            self.class
+                .bind(py)
+                .name()
+                .map_or_else(|_| "?".to_owned(), |name| name.to_string())
+        })
+    }
+
+    fn debug(&self, py: Python<'_>, probe: &Probe<'_>, instance: &Bound<'_, PyAny>, what: &str) {
+        if self.debug {
+            let message = format!("test '{}' {what}", self.description(py, Some(instance)));
+            self.reporter.log(Level::Debug, probe.thread(), message);
+        }
+    }
+
+    /// The metrics dict of an instance, where it has one.
+    fn metrics<'py>(&self, instance: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
+        let py = instance.py();
+        if self.own_metrics {
+            return instance.getattr(intern!(py, "metrics")).ok();
+        }
+        let base = instance.cast::<TestCaseBase>().ok()?;
+        Some(base.get().stored_metrics(py)?.into_bound(py))
+    }
+}
+
+impl TestCase for PyTestCase {
+    fn iterate(&self, probe: &mut Probe<'_>) {
+        // The thread is attached already; this only finds that out.
+        Python::attach(|py| {
+            let class = self.class.bind(py);
+            let made = match &self.kwargs {
+                None => class.call0(),
+                Some(kwargs) => class.call((), Some(kwargs.bind(py))),
+            };
+            let instance = match made {
+                Ok(instance) => instance,
+                Err(error) => return self.fail(py, probe, Phase::Init, &error, None),
+            };
+            self.set_up_and_run(py, probe, &instance);
+            if self.has_teardown {
+                self.debug(py, probe, &instance, "in teardown()");
+                if let Err(error) = probe.teardown(|| instance.call_method0(intern!(py, "teardown"))) {
+                    self.fail(py, probe, Phase::Teardown, &error, Some(&instance));
+                }
+            }
+        });
+    }
+}
+
+impl PyTestCase {
+    fn set_up_and_run(&self, py: Python<'_>, probe: &mut Probe<'_>, instance: &Bound<'_, PyAny>) {
+        if self.has_setup {
+            self.debug(py, probe, instance, "in setup()");
+            if let Err(error) = probe.setup(|| instance.call_method0(intern!(py, "setup"))) {
+                return self.fail(py, probe, Phase::Setup, &error, Some(instance));
+            }
+        }
+        self.debug(py, probe, instance, "in run()");
+        if let Err(error) = probe.run(|| instance.call_method0(intern!(py, "run"))) {
+            return self.fail(py, probe, Phase::Run, &error, Some(instance));
+        }
+        if let Some(metrics) = self.metrics(instance) {
+            note_metrics(probe, &metrics);
+            self.reporter.passed(py, &metrics);
+        }
+        self.debug(py, probe, instance, "passed");
+    }
+}
+
+fn note_metrics(probe: &mut Probe<'_>, metrics: &Bound<'_, PyAny>) {
+    let Ok(metrics) = metrics.cast::<PyDict>() else {
+        return probe.refuse_metric();
+    };
+    for (name, value) in metrics.iter() {
+        let value = match value.cast::<PyFloat>() {
+            Ok(float) => Ok(float.value()),
+            Err(_) => value.extract::<f64>(),
+        };
+        match (
+            name.cast::<PyString>()
+                .map_err(PyErr::from)
+                .and_then(|name| Ok(name.to_cow()?.into_owned())),
+            value,
+        ) {
+            (Ok(name), Ok(value)) => probe.metric(&name, value),
+            (Err(_), Ok(value)) => match name.str() {
+                Ok(text) => probe.metric(&text.to_string_lossy(), value),
+                Err(_) => probe.refuse_metric(),
+            },
+            (_, Err(_)) => probe.refuse_metric(),
+        }
+    }
+}

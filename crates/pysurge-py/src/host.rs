@@ -1,0 +1,326 @@
+//! A worker's interpreter: loads classes, runs `startup` and `shutdown`, makes threads, by way of the package's Python
+//! helpers in `pysurge._worker`.
+
+use crate::case::{Level, PyTestCase, Reporter};
+use crate::thread::{Attached, PoolThreadHandle};
+use crate::values::{kwargs_dict, tuple_of};
+use pyo3::exceptions::PyOSError;
+use pyo3::prelude::*;
+use pyo3::types::PyType;
+use pysurge_core::wire::{Load, LoadError, LoadFault, LogRecord, StartupError, TestInfo};
+use pysurge_engine::worker::{Ending, Outbox, PoolThread, serve as serve_manager};
+use pysurge_engine::{Host, HostError, TestCase, clock};
+use rustix::process::{Signal, getpgrp, getpid, kill_current_process_group, kill_process};
+use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+
+/// Serves the manager at the other end of the socket `fd`, with the Python half of a worker; returns whether the interpreter
+/// can be finalized.
+#[pyfunction]
+pub(crate) fn serve(py: Python<'_>, fd: i32, helpers: Py<PyAny>) -> PyResult<bool> {
+    // SAFETY: the caller, pysurge._worker, duplicated this descriptor for us and does not use it any more.
+    #[expect(unsafe_code, reason = "a descriptor crosses from Python as a number")]
+    let channel = UnixStream::from(unsafe { OwnedFd::from_raw_fd(fd) });
+    let mut host = PyHost {
+        helpers,
+        outbox: None,
+        worker: 0,
+        debug: false,
+        tests: Vec::new(),
+    };
+    let _ = py;
+    let ending = serve_manager(&mut host, channel, end_process)
+        .map_err(|error| PyOSError::new_err(error.to_string()))?;
+    Ok(ending == Ending::Clean)
+}
+
+/// Ends this worker and what it started, at once: it leads a process group of its own.
+fn end_process() {
+    if getpgrp() == getpid() {
+        let _ = kill_current_process_group(Signal::KILL);
+    }
+    let _ = kill_process(getpid(), Signal::KILL);
+}
+
+struct LoadedTest {
+    case: Arc<PyTestCase>,
+    thread_name: String,
+}
+
+struct PyHost {
+    helpers: Py<PyAny>,
+    outbox: Option<Outbox>,
+    worker: u32,
+    debug: bool,
+    tests: Vec<Option<LoadedTest>>,
+}
+
+/// Sends log lines about iterations to the manager.
+#[derive(Clone)]
+struct ToManager {
+    outbox: Outbox,
+    process: String,
+}
+
+impl ToManager {
+    fn send(&self, wall_ns: u64, thread: &str, level: &str, level_number: u32, message: String) {
+        self.outbox.log(LogRecord {
+            wall_ns,
+            process: self.process.clone(),
+            thread: thread.to_owned(),
+            level: level.to_owned(),
+            level_number,
+            message,
+        });
+    }
+}
+
+impl Reporter for ToManager {
+    fn log(&self, level: Level, thread: &str, message: String) {
+        let (name, number) = match level {
+            Level::Debug => ("DEBUG", 10),
+            Level::Error => ("ERROR", 40),
+        };
+        self.send(clock::wall_ns(), thread, name, number, message);
+    }
+}
+
+/// What the package's log handler calls.
+#[pyclass(frozen, name = "LogSender", module = "pysurge._engine")]
+struct LogSender(ToManager);
+
+#[pymethods]
+impl LogSender {
+    /// Sends a record: seconds since 1970, thread name, level name, level number, formatted message.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a time after 1970 and a level from 0 up"
+    )]
+    fn __call__(&self, created_s: f64, thread: &str, level: &str, level_number: i64, message: String) {
+        let level_number = u32::try_from(level_number.max(0)).unwrap_or(u32::MAX);
+        self.0
+            .send((created_s * 1e9) as u64, thread, level, level_number, message);
+    }
+}
+
+impl PyHost {
+    fn reporter(&self) -> ToManager {
+        ToManager {
+            outbox: self.outbox.clone().expect("connect comes first"),
+            process: format!("Worker-{}", self.worker + 1),
+        }
+    }
+
+    /// Calls a helper; what it raises is a bug of ours and is told as such.
+    fn help<T>(
+        &self,
+        what: &str,
+        call: impl FnOnce(Python<'_>, &Bound<'_, PyAny>) -> PyResult<T>,
+    ) -> Option<T> {
+        Python::attach(|py| match call(py, self.helpers.bind(py)) {
+            Ok(value) => Some(value),
+            Err(error) => {
+                let message = format!("internal error of pysurge in {what}: {error}");
+                self.reporter().log(Level::Error, "MainThread", message);
+                None
+            }
+        })
+    }
+
+    fn load_one(
+        &self,
+        py: Python<'_>,
+        load: &Load,
+        test: usize,
+    ) -> Result<(TestInfo, LoadedTest), LoadError> {
+        let plan = &load.tests[test];
+        let broken = |error: PyErr| LoadError {
+            fault: LoadFault::Kwargs,
+            message: format!("the kwargs cannot be handed to a worker: {error}"),
+            hint: None,
+            traceback: String::new(),
+        };
+        let internal = |error: PyErr| LoadError {
+            fault: LoadFault::Instance,
+            message: format!("internal error of pysurge while loading: {error}"),
+            hint: None,
+            traceback: String::new(),
+        };
+        let kwargs = kwargs_dict(py, &plan.kwargs).map_err(broken)?;
+        let answer = self
+            .helpers
+            .bind(py)
+            .call_method1("load", (&plan.test_class, &kwargs))
+            .map_err(internal)?;
+        if let Ok((fault, message, hint, traceback)) =
+            answer.extract::<(String, String, Option<String>, String)>()
+        {
+            let fault = match fault.as_str() {
+                "not_found" => LoadFault::NotFound,
+                "import" => LoadFault::Import,
+                "not_a_test_case" => LoadFault::NotATestCase,
+                "kwargs" => LoadFault::Kwargs,
+                _ => LoadFault::Instance,
+            };
+            return Err(LoadError {
+                fault,
+                message,
+                hint,
+                traceback,
+            });
+        }
+        let (class, label, summary, max_duration_s) = answer
+            .extract::<(Bound<'_, PyType>, String, String, Option<f64>)>()
+            .map_err(internal)?;
+        let name = class.name().map_err(internal)?.to_string();
+        let same_class = |other: &usize| load.tests[*other].test_class == plan.test_class;
+        let entries = (0..load.tests.len()).filter(same_class).count();
+        let thread_name = if entries > 1 {
+            format!("{name}#{}", (0..=test).filter(same_class).count())
+        } else {
+            name
+        };
+        let case =
+            PyTestCase::new(&class, &kwargs, load.debug, Box::new(self.reporter())).map_err(internal)?;
+        let info = TestInfo {
+            label,
+            summary,
+            max_duration_ns: max_duration_s.map(to_ns),
+        };
+        Ok((
+            info,
+            LoadedTest {
+                case: Arc::new(case),
+                thread_name,
+            },
+        ))
+    }
+}
+
+/// Seconds at Python's edge to nanoseconds; the helper has checked that they are positive and finite.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the cast saturates"
+)]
+fn to_ns(seconds: f64) -> u64 {
+    (seconds * 1e9).ceil() as u64
+}
+
+impl Host for PyHost {
+    fn interpreter(&self) -> (String, bool) {
+        Python::attach(|py| {
+            let version = py.version_info();
+            let free_threaded = py
+                .import("sys")
+                .and_then(|sys| sys.call_method0("_is_gil_enabled")?.extract::<bool>());
+            (
+                format!("{}.{}.{}", version.major, version.minor, version.patch),
+                free_threaded.is_ok_and(|gil| !gil),
+            )
+        })
+    }
+
+    fn connect(&mut self, outbox: Outbox) {
+        self.outbox = Some(outbox);
+    }
+
+    fn load(&mut self, load: &Load) -> Vec<Result<TestInfo, LoadError>> {
+        (self.worker, self.debug) = (load.worker, load.debug);
+        let sender = LogSender(self.reporter());
+        self.help("prepare", |py, helpers| {
+            let (first, last) = (
+                tuple_of(py, &load.import_first)?,
+                tuple_of(py, &load.import_last)?,
+            );
+            helpers.call_method1(
+                "prepare",
+                (
+                    sender.0.process.clone(),
+                    Py::new(py, sender)?,
+                    load.debug,
+                    first,
+                    last,
+                ),
+            )?;
+            Ok(())
+        });
+        let mut answers = Vec::with_capacity(load.tests.len());
+        self.tests = Vec::with_capacity(load.tests.len());
+        for test in 0..load.tests.len() {
+            let answer = Python::attach(|py| self.load_one(py, load, test));
+
+            match answer {
+                Ok((info, loaded)) => {
+                    self.tests.push(Some(loaded));
+                    answers.push(Ok(info));
+                }
+                Err(error) => {
+                    self.tests.push(None);
+                    answers.push(Err(error));
+                }
+            }
+        }
+        answers
+    }
+
+    fn startup(&mut self) -> Vec<Option<StartupError>> {
+        type Answer = Option<(String, String, String)>;
+        let answers = self.help("startup", |_, helpers| {
+            helpers.call_method0("startup")?.extract::<Vec<Answer>>()
+        });
+        let answers = answers.unwrap_or_else(|| vec![Some(Default::default()); self.tests.len()]);
+        let told = |answer: Answer| {
+            answer.map(|(class, message, traceback)| StartupError {
+                class,
+                message,
+                traceback,
+            })
+        };
+        answers.into_iter().map(told).collect()
+    }
+
+    fn case(&self, test: usize) -> Arc<dyn TestCase> {
+        let loaded = self.tests.get(test).and_then(Option::as_ref);
+        loaded
+            .map(|loaded| Arc::clone(&loaded.case))
+            .expect("the manager starts only tests that were loaded")
+    }
+
+    fn thread_name(&self, test: usize) -> String {
+        self.tests
+            .get(test)
+            .and_then(Option::as_ref)
+            .map_or_else(String::new, |loaded| loaded.thread_name.clone())
+    }
+
+    fn spawn(&mut self, thread: PoolThread) -> Result<(), HostError> {
+        Python::attach(|py| {
+            let name = thread.name.clone();
+            let handle = PoolThreadHandle::new(move |py| thread.run(&Attached(py)));
+            let spawned = Py::new(py, handle)
+                .and_then(|handle| self.helpers.bind(py).call_method1("spawn", (name, handle)));
+            spawned
+                .map(drop)
+                .map_err(|error| HostError(error.value(py).to_string()))
+        })
+    }
+
+    fn log_stacks(&mut self) {
+        self.help("log_stacks", |_, helpers| {
+            helpers.call_method0("log_stacks").map(drop)
+        });
+    }
+
+    fn shutdown(&mut self) {
+        self.help("shutdown", |_, helpers| {
+            helpers.call_method0("shutdown").map(drop)
+        });
+    }
+
+    fn wait<R: Send>(&self, wait: impl FnOnce() -> R + Send) -> R {
+        Python::attach(|py| py.detach(wait))
+    }
+}

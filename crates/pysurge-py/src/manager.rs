@@ -1,0 +1,119 @@
+//! The command line and `Manager`, from Python: the process's own streams and environment become a `World`, and the
+//! interpreter is let go of until the run is over.
+
+use crate::values::from_python;
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use pysurge_cli::{Output, StopSignals, World};
+use pysurge_config::Config;
+use pysurge_core::plan::Plan;
+use rustix::termios::{isatty, tcgetwinsize};
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// The exit code of a run of which nothing was fired.
+const NOTHING_FIRED: u8 = 2;
+
+/// The exit code of an internal error.
+const INTERNAL_ERROR: u8 = 1;
+
+/// Runs the command line `args` (the program's name first) and returns its exit code. Never imports user code.
+#[pyfunction]
+pub(crate) fn main(py: Python<'_>, args: Vec<OsString>, python: PathBuf, demo: PathBuf) -> u8 {
+    let free_threaded = is_free_threaded(py);
+    py.detach(|| pysurge_cli::run(world(args, python, demo, free_threaded)))
+}
+
+/// Raises `ValueError` where a config, as loaded from YAML, or a duration in seconds is wrong.
+#[pyfunction]
+pub(crate) fn check_config(config: &Bound<'_, PyAny>, duration: Option<f64>) -> PyResult<()> {
+    parsed(config)?;
+    duration_ns(duration)?;
+    Ok(())
+}
+
+/// Runs a config, as loaded from YAML, for a duration in seconds or until Ctrl+C.
+#[pyfunction]
+pub(crate) fn run_config(
+    py: Python<'_>,
+    config: &Bound<'_, PyAny>,
+    duration: Option<f64>,
+    debug: bool,
+    python: PathBuf,
+    demo: PathBuf,
+) -> PyResult<u8> {
+    let (config, duration_ns) = (parsed(config)?, duration_ns(duration)?);
+    let world = world(
+        vec![OsString::from("pysurge")],
+        python,
+        demo,
+        is_free_threaded(py),
+    );
+    let exit_code = py.detach(|| pysurge_cli::run_config(config, duration_ns, debug, world));
+    match exit_code {
+        INTERNAL_ERROR | NOTHING_FIRED => Err(PyRuntimeError::new_err(
+            "the run could not be carried out; the reason was written to standard error",
+        )),
+        _ => Ok(exit_code),
+    }
+}
+
+fn parsed(config: &Bound<'_, PyAny>) -> PyResult<Config> {
+    let value = from_python(config)?;
+    pysurge_config::from_value(Plan::NAME_OF_DICT, &value)
+        .map_err(|errors| PyValueError::new_err(errors.to_string()))
+}
+
+/// Seconds to nanoseconds; none and zero mean until Ctrl+C, as they always did.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "checked to be positive; the cast saturates"
+)]
+fn duration_ns(duration: Option<f64>) -> PyResult<Option<u64>> {
+    match duration {
+        None | Some(0.0) => Ok(None),
+        Some(seconds) if seconds.is_finite() && seconds > 0.0 => Ok(Some((seconds * 1e9) as u64)),
+        Some(seconds) => Err(PyValueError::new_err(format!(
+            "a duration must be a number of seconds above 0, not {seconds}"
+        ))),
+    }
+}
+
+fn is_free_threaded(py: Python<'_>) -> bool {
+    let enabled = py
+        .import("sys")
+        .and_then(|sys| sys.call_method0("_is_gil_enabled")?.extract::<bool>());
+    enabled.is_ok_and(|gil| !gil)
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is where the process's own world is taken in"
+)]
+fn world(args: Vec<OsString>, python: PathBuf, demo: PathBuf, free_threaded: bool) -> World {
+    let stdout = Output::new(std::io::stdout(), isatty(std::io::stdout()));
+    let stderr = Output::new(std::io::stderr(), isatty(std::io::stderr()));
+    let columns = [tcgetwinsize(std::io::stdout()), tcgetwinsize(std::io::stderr())];
+    let env: BTreeMap<String, String> = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    let cpus =
+        std::thread::available_parallelism().map_or(1, |cpus| u32::try_from(cpus.get()).unwrap_or(u32::MAX));
+    World {
+        env,
+        cwd: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
+        columns: columns
+            .into_iter()
+            .flatten()
+            .map(|size| size.ws_col)
+            .find(|columns| *columns > 0),
+        python,
+        free_threaded,
+        cpus,
+        demo,
+        signals: StopSignals::Process,
+        ..World::new(args, stdout, stderr)
+    }
+}
