@@ -186,11 +186,13 @@ enum Subcommands {
     ///
     /// Imports and instantiates every test of the config, runs each one once in one worker, and shows what happened and how long it took. Exits with 0 when every test
     /// passed, with 2 otherwise.
+    #[command(after_help = CHECK_NOTES)]
     Check(CheckArgs),
 
     /// Fire the shipped example at a target on this machine
     ///
     /// Starts a small HTTP server on 127.0.0.1, fires the shipped example test at it, shows the report, and says how to go on from there.
+    #[command(after_help = DEMO_NOTES)]
     Demo(DemoArgs),
 
     /// Serve the demo's HTTP target until Ctrl+C
@@ -219,6 +221,16 @@ Examples:
   pysurge run config.yml -d 90s
   pysurge run config.yml -d 5m --workers 1 --quiet > report.txt
   pysurge run config.yml -d 30s --no-results";
+
+const CHECK_NOTES: &str = "\
+Examples:
+  pysurge check config.yml
+  pysurge check config.yml --debug && pysurge run config.yml -d 5m";
+
+const DEMO_NOTES: &str = "\
+Examples:
+  pysurge demo
+  pysurge demo -d 1m --rate 500";
 
 const TARGET_NOTES: &str = "\
 Answers:

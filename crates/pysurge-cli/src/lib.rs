@@ -16,4 +16,5 @@ mod style;
 mod world;
 
 pub use command::{run, run_config};
+pub use pysurge_manager::StopRequests;
 pub use world::{Output, StopSignals, World};

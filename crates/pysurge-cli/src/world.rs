@@ -1,6 +1,7 @@
 //! What the command may touch of the world outside, handed in by whoever owns the process.
 
 use crate::clock;
+use pysurge_manager::StopRequests;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
@@ -67,10 +68,12 @@ impl World {
 }
 
 /// How the user stops a command that goes on until it is stopped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum StopSignals {
     /// SIGINT (Ctrl+C) and SIGTERM of this process, for as long as the command goes on.
     Process,
+    /// Whoever owns the process asks, because its signals are another's.
+    Requests(StopRequests),
     /// Signals are left alone; what would wait for one ends at once.
     Ignored,
 }

@@ -64,6 +64,13 @@ pub enum RunEvent {
     },
     /// One iteration of a rehearsal ended.
     Rehearsed(Rehearsed),
+    /// A test is not rehearsed, because its class's `startup` failed.
+    CannotRehearse {
+        /// The test's place in the plan.
+        test: u32,
+        /// What `startup` said.
+        error: StartupError,
+    },
     /// Iterations start at this instant.
     Started {
         /// The start of the run.

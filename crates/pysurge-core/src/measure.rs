@@ -17,11 +17,11 @@ pub struct Measures {
     pub passed: u64,
     /// Iterations whose `__init__`, `setup` or `run` raised.
     pub failed: u64,
-    /// From the planned instant to the end of `run`: lateness and service time together, of passed and failed ones.
+    /// Lateness and service time together, of passed and failed ones that came as far as `run`.
     pub response_time: Histogram,
-    /// `run` alone, of passed and failed ones.
+    /// `run` alone, of passed and failed ones that came as far.
     pub service_time: Histogram,
-    /// From the planned instant to the start of the iteration, of every started one.
+    /// From the planned instant to the start of the iteration, of every one that ended.
     pub lateness: Histogram,
     /// `setup`, where the test case has one.
     pub setup: Histogram,

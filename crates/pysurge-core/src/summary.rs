@@ -94,11 +94,12 @@ pub struct TestSummary {
     pub asked_rate_per_s: f64,
     /// Started iterations (passed, failed, interrupted) per second of [`Summary::duration_s`].
     pub achieved_rate_per_s: f64,
-    /// From the planned instant to the end of `run`.
+    /// Lateness and service time together: what a user who came at the planned instant would have waited. Neither `__init__` nor
+    /// `setup` is in it. Of passed and failed iterations that came as far as `run`.
     pub response_time: Durations,
-    /// `run` alone.
+    /// `run` alone, of passed and failed iterations that came as far.
     pub service_time: Durations,
-    /// From the planned instant to the start.
+    /// From the planned instant to the start, of every iteration that ended.
     pub lateness: Durations,
     /// `setup`; its count is 0 where the test case has none.
     pub setup: Durations,

@@ -2,8 +2,8 @@
 //!
 //! Rules, first match wins per test, the worst over the tests counts for the run:
 //! - **invalid**: nothing was fired though something was planned; or more than 1 % of the planned iterations were
-//!   dropped or lost; or the lateness p99 is above [`LATE_INVALID_SHARE`] of the service time p50 and above [`LATE_INVALID_NS`].
-//! - **degraded**: any iteration was dropped or lost; or a test did not run on some worker; or the lateness p99 is above 10 % of the service
+//!   dropped or lost; or a test ran on no worker; or the lateness p99 is above [`LATE_INVALID_SHARE`] of the service time p50 and above [`LATE_INVALID_NS`].
+//! - **degraded**: any iteration was dropped or lost; or a test did not run on every worker; or the lateness p99 is above 10 % of the service
 //!   time p50 and above [`LATE_DEGRADED_NS`].
 //! - **valid** otherwise.
 //!
@@ -80,8 +80,10 @@ pub struct Evidence<'a> {
     pub lateness: &'a Histogram,
     /// Its service time.
     pub service_time: &'a Histogram,
-    /// Whether some workers could not run it.
-    pub workers_missing: bool,
+    /// Workers that ran it.
+    pub workers: u32,
+    /// Workers of the run.
+    pub workers_of_run: u32,
 }
 
 /// Judges one test.
@@ -123,10 +125,9 @@ pub fn judge(evidence: &Evidence<'_>) -> Verdict {
             ),
         ));
     }
-    if let (Some(late_ns), Some(service_ns)) = (
-        evidence.lateness.quantile_ns(0.99),
-        evidence.service_time.quantile_ns(0.5),
-    ) {
+    if let Some(late_ns) = evidence.lateness.quantile_ns(0.99) {
+        // Where no iteration came as far as `run`, any lateness beyond the floors counts.
+        let service_ns = evidence.service_time.quantile_ns(0.5).unwrap_or(0);
         let beyond = |percent: u64, floor_ns: u64| {
             late_ns > floor_ns && u128::from(late_ns) * 100 > u128::from(service_ns) * u128::from(percent)
         };
@@ -143,11 +144,14 @@ pub fn judge(evidence: &Evidence<'_>) -> Verdict {
             found.push((Validity::Degraded, said()));
         }
     }
-    if evidence.workers_missing {
-        found.push((
-            Validity::Degraded,
-            format!("{label}: did not run on every worker"),
-        ));
+    if evidence.workers == 0 {
+        found.push((Validity::Invalid, format!("{label}: did not run on any worker")));
+    } else if evidence.workers < evidence.workers_of_run {
+        let said = format!(
+            "{label}: ran on {} of {} workers",
+            evidence.workers, evidence.workers_of_run
+        );
+        found.push((Validity::Degraded, said));
     }
     Verdict::worst(found.into_iter().map(|(validity, cause)| Verdict {
         validity,
@@ -168,7 +172,8 @@ mod tests {
             account,
             lateness: &lateness,
             service_time: &service_time,
-            workers_missing: false,
+            workers: 2,
+            workers_of_run: 2,
         })
         .validity
     }
@@ -270,6 +275,45 @@ mod tests {
                 "{account:?}, {late_ns} ns late"
             );
         }
+    }
+
+    #[test]
+    fn workers_that_did_not_run_a_test_count() {
+        let (lateness, service_time) = (Histogram::new(), Histogram::new());
+        for (workers, expected) in [
+            (0, Validity::Invalid),
+            (1, Validity::Degraded),
+            (2, Validity::Valid),
+        ] {
+            let evidence = Evidence {
+                label: "t",
+                account: Account::default(),
+                lateness: &lateness,
+                service_time: &service_time,
+                workers,
+                workers_of_run: 2,
+            };
+            assert_eq!(judge(&evidence).validity, expected, "{workers}");
+        }
+    }
+
+    #[test]
+    fn lateness_counts_also_where_nothing_came_as_far_as_run() {
+        let mut lateness = Histogram::new();
+        lateness.record_n(LATE_INVALID_NS + LATE_INVALID_NS / 100, 10);
+        let evidence = Evidence {
+            label: "t",
+            account: Account {
+                planned: 10,
+                failed: 10,
+                ..Account::default()
+            },
+            lateness: &lateness,
+            service_time: &Histogram::new(),
+            workers: 1,
+            workers_of_run: 1,
+        };
+        assert_eq!(judge(&evidence).validity, Validity::Invalid);
     }
 
     #[test]

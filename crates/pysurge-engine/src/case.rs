@@ -57,7 +57,8 @@ pub struct Probe<'a> {
     record: &'a mut Record,
     knows: &'a dyn KnownFailures,
     thread: &'a str,
-    last_ns: u64,
+    /// The end of the last phase, where the next one begins; `None` where something came between.
+    mark_ns: Option<u64>,
 }
 
 /// Tells whether a kind of failure has its example already.
@@ -66,18 +67,13 @@ pub(crate) trait KnownFailures: std::fmt::Debug {
 }
 
 impl<'a> Probe<'a> {
-    pub(crate) fn new(
-        record: &'a mut Record,
-        knows: &'a dyn KnownFailures,
-        thread: &'a str,
-        started_ns: u64,
-    ) -> Self {
+    pub(crate) fn new(record: &'a mut Record, knows: &'a dyn KnownFailures, thread: &'a str) -> Self {
         record.clear();
         Self {
             record,
             knows,
             thread,
-            last_ns: started_ns,
+            mark_ns: None,
         }
     }
 
@@ -107,12 +103,19 @@ impl<'a> Probe<'a> {
         result
     }
 
+    /// The phases follow each other: the end of one is read from the clock once, and is the beginning of the next.
     #[inline]
     fn time<R>(&mut self, work: impl FnOnce() -> R) -> (R, u64) {
-        let begin_ns = clock::now_ns();
+        let begin_ns = self.mark_ns.unwrap_or_else(clock::now_ns);
         let result = work();
-        self.last_ns = clock::now_ns();
-        (result, self.last_ns.saturating_sub(begin_ns))
+        let end_ns = clock::now_ns();
+        self.mark_ns = Some(end_ns);
+        (result, end_ns.saturating_sub(begin_ns))
+    }
+
+    /// Says that what was done since the last phase is no part of the next.
+    pub fn interlude(&mut self) {
+        self.mark_ns = None;
     }
 
     /// Notes a user metric; recorded only if the iteration passes.
@@ -135,6 +138,7 @@ impl<'a> Probe<'a> {
     /// Notes a failure. One in a phase other than teardown fails the iteration. `detail` gives message and traceback, and is
     /// asked only if this kind of failure has no example yet.
     pub fn fail(&mut self, key: FailureKey, detail: impl FnOnce() -> (String, String)) {
+        self.interlude();
         self.record.failed |= key.phase != Phase::Teardown;
         let detail = (!self.knows.knows(&key)).then(detail);
         self.record.failures.push(Failure { key, detail });
@@ -143,10 +147,5 @@ impl<'a> Probe<'a> {
     /// Whether the iteration has failed so far.
     pub fn failed(&self) -> bool {
         self.record.failed
-    }
-
-    /// The last instant the clock was read, nanoseconds of `CLOCK_MONOTONIC`.
-    pub(crate) fn last_ns(&self) -> u64 {
-        self.last_ns
     }
 }

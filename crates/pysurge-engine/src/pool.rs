@@ -71,6 +71,8 @@ pub struct Pool {
     /// Iterations abandoned at the hard stop.
     interrupted: AtomicU64,
     lead: Mutex<Lead>,
+    /// How long the last leader waited for the interpreter.
+    attach_wait_ns: AtomicU64,
     /// Threads that lead or are idle.
     waiting: AtomicU32,
     /// Threads that live or were asked for.
@@ -152,6 +154,7 @@ impl Pool {
             plan_limit: AtomicU64::new(u64::MAX),
             interrupted: AtomicU64::new(0),
             lead: Mutex::default(),
+            attach_wait_ns: AtomicU64::new(0),
             waiting: AtomicU32::new(0),
             threads: AtomicU32::new(0),
             starting: AtomicU32::new(0),
@@ -177,6 +180,11 @@ impl Pool {
     /// Threads that live or were asked for.
     pub fn threads(&self) -> u32 {
         self.threads.load(Ordering::Acquire)
+    }
+
+    /// How long the last thread that led waited for the interpreter once its iteration was due, in nanoseconds.
+    pub fn attach_wait_ns(&self) -> u64 {
+        self.attach_wait_ns.load(Ordering::Relaxed)
     }
 
     /// The next number for a thread's name, from 1.
@@ -207,28 +215,34 @@ impl Pool {
                         self.waiting.fetch_sub(1, Ordering::Relaxed);
                         self.hand_on_lead();
                         leads = false;
+                        // The iteration has not started yet: waking the successor may have cost this thread its CPU.
+                        now_ns = clock::now_ns();
                     } else if self.waiting.load(Ordering::Relaxed) == 0 {
                         // All threads are running: nobody would be there for the next planned instant.
                         self.grow();
                     }
-                    let mut probe = Probe::new(&mut record, &shard, name, now_ns);
-                    case.iterate(&mut probe);
                     let started_ns = now_ns;
-                    now_ns = probe.last_ns();
+                    let mut probe = Probe::new(&mut record, &shard, name);
+                    case.iterate(&mut probe);
                     shard.record(&mut record, claim.planned_ns, started_ns, self.settings.start_ns);
+                    // Read anew: what came after the last hook, a destructor for one, delays the next iteration too.
+                    now_ns = clock::now_ns();
                 }
                 Next::NotBefore => {
                     if !leads {
                         self.waiting.fetch_add(1, Ordering::Relaxed);
                     }
-                    attachment.detached(|| {
+                    let woken_ns = attachment.detached(|| {
                         if !leads {
                             self.wait_for_lead(&seat);
                         }
                         self.sleep_until_due();
+                        clock::now_ns()
                     });
                     leads = true;
                     now_ns = clock::now_ns();
+                    self.attach_wait_ns
+                        .store(now_ns.saturating_sub(woken_ns), Ordering::Relaxed);
                 }
                 Next::Nothing => break,
             }
@@ -417,11 +431,14 @@ impl Pool {
     }
 }
 
-/// Counts a thread out, however it ends.
+/// Counts a thread out. One that panics stays counted: its iteration is claimed and will never be told of, and whoever
+/// caught the panic is about to end the worker.
 struct ThreadEnd<'a>(&'a Pool);
 
 impl Drop for ThreadEnd<'_> {
     fn drop(&mut self) {
-        self.0.threads.fetch_sub(1, Ordering::AcqRel);
+        if !std::thread::panicking() {
+            self.0.threads.fetch_sub(1, Ordering::AcqRel);
+        }
     }
 }

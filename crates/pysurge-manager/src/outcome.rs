@@ -96,7 +96,7 @@ pub enum ManagerError {
     #[error("start a worker: no command was given")]
     NoCommand,
     /// A worker's process could not be made.
-    #[error("start worker {worker} ({program}): {source}")]
+    #[error("start worker {} ({program}): {source}", worker + 1)]
     Spawn {
         /// Which, from 0.
         worker: u32,

@@ -303,6 +303,11 @@ impl<'a> Supervisor<'a> {
             self.break_off(number, &what, now_ns);
             return;
         };
+        if *place == RehearsalOf::CannotRun {
+            let what = format!("rehearsed test {}, whose startup failed", rehearsed.test);
+            self.break_off(number, &what, now_ns);
+            return;
+        }
         *place = if rehearsed.measures.passed == 1 && rehearsed.measures.failed == 0 {
             RehearsalOf::Passed
         } else {
@@ -319,7 +324,11 @@ impl<'a> Supervisor<'a> {
         };
         let worker = &mut self.workers[number];
         let added = if snapshot.sequence == worker.next_sequence {
-            running.totals.add(number, &snapshot.tests)
+            running.totals.add(
+                number,
+                &snapshot.tests,
+                snapshot.at_ns.saturating_sub(running.started_ns),
+            )
         } else {
             Err(format!(
                 "sent snapshot {} where {} was due",
@@ -449,6 +458,11 @@ impl<'a> Supervisor<'a> {
         };
         let tests = self.workers[0].prepared.iter().map(can_run).collect();
         self.phase = Phase::Rehearsing(tests);
+        for (test, error) in (0u32..).zip(self.workers[0].prepared.clone()) {
+            if let Some(error) = error {
+                self.emit(RunEvent::CannotRehearse { test, error });
+            }
+        }
         self.send(0, ToWorker::Rehearse);
         self.hold(0, State::Rehearsing);
         self.await_rehearsal(0, now_ns);
@@ -566,9 +580,9 @@ impl<'a> Supervisor<'a> {
         }
     }
 
-    /// Who a worker is, as the subject of a sentence.
+    /// Who a worker is, as the subject of a sentence; for people they are numbered from 1, as in their log lines.
     fn name(&self, number: usize) -> String {
-        format!("worker {number} (pid {})", self.workers[number].pid)
+        format!("worker {} (pid {})", number + 1, self.workers[number].pid)
     }
 
     fn send(&mut self, number: usize, message: ToWorker) {

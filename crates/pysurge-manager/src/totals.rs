@@ -36,6 +36,8 @@ struct Share {
     fate: Fate,
     /// As told, cumulative; `lost` is unused.
     told: Account,
+    /// Up to when it was told, since the start.
+    told_ns: u64,
     in_flight: u64,
 }
 
@@ -98,6 +100,7 @@ impl Totals {
                         stripe,
                         fate: Fate::Live,
                         told: Account::default(),
+                        told_ns: 0,
                         in_flight: 0,
                     }
                 })
@@ -136,8 +139,9 @@ impl Totals {
         self.tests.iter().map(of_test).collect()
     }
 
-    /// Adds what a worker measured. Says what is wrong where it cannot be: then nothing was added.
-    pub(crate) fn add(&mut self, worker: usize, tests: &[TestSnapshot]) -> Result<(), String> {
+    /// Adds what a worker measured up to an instant since the start. Says what is wrong where it cannot be: then nothing
+    /// was added.
+    pub(crate) fn add(&mut self, worker: usize, tests: &[TestSnapshot], told_ns: u64) -> Result<(), String> {
         if tests.len() != self.tests.len() {
             return Err(format!(
                 "told of {} tests where there are {}",
@@ -169,6 +173,7 @@ impl Totals {
             share.told.interrupted = news.interrupted;
             share.told.passed += news.measures.passed;
             share.told.failed += news.measures.failed;
+            share.told_ns = told_ns;
             share.in_flight = u64::from(news.in_flight);
             total.measures.merge(&news.measures);
         }
@@ -215,11 +220,13 @@ impl Totals {
                 let expected = test.schedule.stripe(share.stripe).count_before(plan_ends_ns);
                 if share.fate == Fate::Told && told != planned {
                     found.push(format!(
-                        "{label}: worker {worker} told of {told} iterations, but says that it had {planned}"
+                        "{label}: worker {} told of {told} iterations, but says that it had {planned}",
+                        worker + 1
                     ));
                 } else if share.fate == Fate::Told && planned < expected {
                     found.push(format!(
-                        "{label}: worker {worker} says that it had {planned} iterations, but its plan has {expected}"
+                        "{label}: worker {} says that it had {planned} iterations, but its plan has {expected}",
+                        worker + 1
                     ));
                 }
             }
@@ -247,7 +254,8 @@ impl Totals {
                 account: *account,
                 lateness: &test.measures.lateness,
                 service_time: &test.measures.service_time,
-                workers_missing: test.workers() < workers,
+                workers: test.workers(),
+                workers_of_run: workers,
             })
         });
         let verdict = Verdict::worst(verdicts);
@@ -269,7 +277,11 @@ impl Totals {
                 .map(|((test, account), plan)| TestSummary {
                     test_class: plan.test_class.clone(),
                     asked_rate_per_s: plan.rate.per_s(),
-                    ..test.summary(*account, duration_s)
+                    achieved_rate_per_s: match moment.status {
+                        Status::Running => test.rate_so_far_per_s(),
+                        Status::Finished => per_second(account.fired(), plan_ends_ns),
+                    },
+                    ..test.summary(*account)
                 })
                 .collect(),
             workers: worker_summaries(moment.workers),
@@ -312,9 +324,14 @@ impl TestTotals {
         sum
     }
 
-    /// Without what only the plan knows.
-    #[expect(clippy::cast_precision_loss, reason = "rates at the edge are floats")]
-    fn summary(&self, account: Account, duration_s: f64) -> TestSummary {
+    /// The rate achieved up to what each worker has told: what it did since is in nobody's count yet.
+    fn rate_so_far_per_s(&self) -> f64 {
+        let rate = |share: &Share| per_second(share.told.fired(), share.told_ns);
+        self.shares.iter().flatten().map(rate).sum()
+    }
+
+    /// Without what only the plan and the moment know.
+    fn summary(&self, account: Account) -> TestSummary {
         let measures = &self.measures;
         TestSummary {
             label: self.info.label.clone(),
@@ -325,11 +342,7 @@ impl TestTotals {
             account,
             in_flight: self.shares.iter().flatten().map(|share| share.in_flight).sum(),
             asked_rate_per_s: 0.0,
-            achieved_rate_per_s: if duration_s > 0.0 {
-                account.fired() as f64 / duration_s
-            } else {
-                0.0
-            },
+            achieved_rate_per_s: 0.0,
             response_time: Durations::of(&measures.response_time),
             service_time: Durations::of(&measures.service_time),
             lateness: Durations::of(&measures.lateness),
@@ -340,6 +353,15 @@ impl TestTotals {
             failures: FailureFigures::of_all(&measures.failures),
             failures_overflow: measures.failures.overflow(),
         }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "rates at the edge are floats")]
+fn per_second(count: u64, span_ns: u64) -> f64 {
+    if span_ns == 0 {
+        0.0
+    } else {
+        count as f64 / (span_ns as f64 / 1e9)
     }
 }
 
@@ -427,9 +449,13 @@ mod tests {
     #[test]
     fn a_dead_workers_rest_is_lost_and_the_account_balances() {
         let mut totals = totals(&[[true, true], [true, true]]);
-        totals.add(0, &[news(50, 48, 2), news(20, 20, 0)]).unwrap();
+        totals
+            .add(0, &[news(50, 48, 2), news(20, 20, 0)], 1_000_000_000)
+            .unwrap();
         totals.drained(0);
-        totals.add(1, &[news(10, 9, 0), news(0, 0, 0)]).unwrap();
+        totals
+            .add(1, &[news(10, 9, 0), news(0, 0, 0)], 1_000_000_000)
+            .unwrap();
         totals.lost(1);
         let [a, b] = totals.accounts(10 * NANOS_PER_SEC)[..] else {
             panic!("two tests")
@@ -452,7 +478,9 @@ mod tests {
     #[test]
     fn claims_beyond_an_early_stop_are_part_of_the_plan() {
         let mut totals = totals(&[[true, true]]);
-        totals.add(0, &[news(12, 12, 0), news(4, 4, 0)]).unwrap();
+        totals
+            .add(0, &[news(12, 12, 0), news(4, 4, 0)], 1_000_000_000)
+            .unwrap();
         totals.drained(0);
         // One second of 10/s is 10, but the worker had started two more before the stop reached it.
         assert_eq!(totals.accounts(NANOS_PER_SEC)[0].planned, 12);
@@ -473,7 +501,9 @@ mod tests {
             ),
         ] {
             let mut totals = totals(&[[true, true]]);
-            totals.add(0, &[snapshot, news(40, 40, 0)]).unwrap();
+            totals
+                .add(0, &[snapshot, news(40, 40, 0)], 1_000_000_000)
+                .unwrap();
             totals.drained(0);
             let found = totals.inconsistencies(10 * NANOS_PER_SEC);
             assert_eq!(found.len(), 1, "{found:?}");
@@ -485,7 +515,9 @@ mod tests {
     #[test]
     fn impossible_news_is_refused_whole() {
         let mut totals = totals(&[[true, false]]);
-        totals.add(0, &[news(5, 5, 0), news(0, 0, 0)]).unwrap();
+        totals
+            .add(0, &[news(5, 5, 0), news(0, 0, 0)], 1_000_000_000)
+            .unwrap();
         for (tests, said) in [
             (vec![news(6, 1, 0)], "told of 1 tests where there are 2"),
             (
@@ -497,7 +529,7 @@ mod tests {
                 "told of <B>, which it does not run",
             ),
         ] {
-            assert_eq!(totals.add(0, &tests), Err(said.into()));
+            assert_eq!(totals.add(0, &tests, 1_000_000_000), Err(said.into()));
         }
         assert_eq!(totals.accounts(0)[0].passed, 5);
     }

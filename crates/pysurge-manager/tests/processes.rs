@@ -95,7 +95,7 @@ fn a_worker_that_fails_while_it_fires_is_lost_alone() {
         assert!(
             ran.notices()
                 .iter()
-                .any(|text| text.starts_with("worker 1 (pid ") && text.contains(said)),
+                .any(|text| text.starts_with("worker 2 (pid ") && text.contains(said)),
             "{mode}: {:?}",
             ran.notices()
         );

@@ -67,8 +67,14 @@ impl TestCaseBase {
 
 #[pymethods]
 impl TestCaseBase {
+    /// No test for pytest, where a module of tests imports this class or derives from it.
+    #[classattr]
+    fn __test__() -> bool {
+        false
+    }
+
     #[new]
-    #[pyo3(signature = (*_args, **_kwargs))]
+    #[pyo3(signature = (*_args, **_kwargs), text_signature = "(**kwargs)")]
     fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
         Self {
             kwargs: Mutex::new(None),

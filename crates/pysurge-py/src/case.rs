@@ -71,16 +71,21 @@ impl PyTestCase {
         instance: Option<&Bound<'_, PyAny>>,
     ) {
         let (key, message) = self.tracebacks.key(py, phase, error);
+        let said = if message.is_empty() {
+            &key.exception
+        } else {
+            &message
+        };
         let description = self.description(py, instance);
         if phase == Phase::Teardown {
             let traceback = self.tracebacks.render(py, error);
-            let line = format!("test '{description}' hit error in teardown: {message}\n{traceback}");
+            let line = format!("test '{description}' hit error in teardown: {said}\n{traceback}");
             self.reporter.log(Level::Error, probe.thread(), line);
         } else {
             self.reporter.log(
                 Level::Error,
                 probe.thread(),
-                format!("test '{description}' hit error: {message}"),
+                format!("test '{description}' hit error: {said}"),
             );
         }
         probe.fail(key, || (message, self.tracebacks.render(py, error)));
@@ -101,10 +106,11 @@ impl PyTestCase {
         })
     }
 
-    fn debug(&self, py: Python<'_>, probe: &Probe<'_>, instance: &Bound<'_, PyAny>, what: &str) {
+    fn debug(&self, py: Python<'_>, probe: &mut Probe<'_>, instance: &Bound<'_, PyAny>, what: &str) {
         if self.debug {
             let message = format!("test '{}' {what}", self.description(py, Some(instance)));
             self.reporter.log(Level::Debug, probe.thread(), message);
+            probe.interlude();
         }
     }
 
@@ -158,13 +164,15 @@ impl PyTestCase {
         if let Some(metrics) = self.metrics(instance) {
             note_metrics(probe, &metrics);
             self.reporter.passed(py, &metrics);
+            probe.interlude();
         }
         self.debug(py, probe, instance, "passed");
     }
 }
 
 fn note_metrics(probe: &mut Probe<'_>, metrics: &Bound<'_, PyAny>) {
-    let Ok(metrics) = metrics.cast::<PyDict>() else {
+    // A copy: reading a value that is no plain number runs code of its class, and another thread may add a name.
+    let Ok(Ok(metrics)) = metrics.cast::<PyDict>().map(PyDictMethods::copy) else {
         return probe.refuse_metric();
     };
     for (name, value) in metrics.iter() {

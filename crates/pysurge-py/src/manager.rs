@@ -4,12 +4,14 @@
 use crate::values::from_python;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
-use pysurge_cli::{Output, StopSignals, World};
+use pysurge_cli::{Output, StopRequests, StopSignals, World};
 use pysurge_config::Config;
 use pysurge_core::plan::Plan;
 use rustix::termios::{isatty, tcgetwinsize};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::io::Read;
+use std::os::fd::{FromRawFd, OwnedFd};
 use std::path::PathBuf;
 
 /// The exit code of a run of which nothing was fired.
@@ -33,7 +35,8 @@ pub(crate) fn check_config(config: &Bound<'_, PyAny>, duration: Option<f64>) -> 
     Ok(())
 }
 
-/// Runs a config, as loaded from YAML, for a duration in seconds or until Ctrl+C.
+/// Runs a config, as loaded from YAML, for a duration in seconds or until a byte arrives at the descriptor `stops`: each
+/// byte is one request to stop, as Python's signal handler writes them to its wakeup descriptor.
 #[pyfunction]
 pub(crate) fn run_config(
     py: Python<'_>,
@@ -42,14 +45,18 @@ pub(crate) fn run_config(
     debug: bool,
     python: PathBuf,
     demo: PathBuf,
+    stops: Option<i32>,
 ) -> PyResult<u8> {
     let (config, duration_ns) = (parsed(config)?, duration_ns(duration)?);
-    let world = world(
-        vec![OsString::from("pysurge")],
-        python,
-        demo,
-        is_free_threaded(py),
-    );
+    let requests = StopRequests::default();
+    if let Some(fd) = stops {
+        heed(fd, requests.clone())?;
+    }
+    let args = vec![OsString::from("pysurge")];
+    let world = World {
+        signals: StopSignals::Requests(requests),
+        ..world(args, python, demo, is_free_threaded(py))
+    };
     let exit_code = py.detach(|| pysurge_cli::run_config(config, duration_ns, debug, world));
     match exit_code {
         INTERNAL_ERROR | NOTHING_FIRED => Err(PyRuntimeError::new_err(
@@ -57,6 +64,25 @@ pub(crate) fn run_config(
         )),
         _ => Ok(exit_code),
     }
+}
+
+/// Turns the bytes that arrive at a descriptor into requests to stop, until its other end is closed.
+fn heed(fd: i32, requests: StopRequests) -> PyResult<()> {
+    // SAFETY: the caller, pysurge._signals, gave this descriptor away and does not use it any more.
+    #[expect(unsafe_code, reason = "a descriptor crosses from Python as a number")]
+    let mut stops = std::fs::File::from(unsafe { OwnedFd::from_raw_fd(fd) });
+    let reader = move || {
+        let mut bytes = [0; 16];
+        while let Ok(count @ 1..) = stops.read(&mut bytes) {
+            for _ in 0..count {
+                requests.request();
+            }
+        }
+    };
+    std::thread::Builder::new()
+        .name("pysurge-stops".into())
+        .spawn(reader)?;
+    Ok(())
 }
 
 fn parsed(config: &Bound<'_, PyAny>) -> PyResult<Config> {

@@ -68,7 +68,7 @@ impl Runner {
         reason = "checked to be positive; the cast saturates"
     )]
     fn new(
-        class: &Bound<'_, PyType>,
+        test_cls: &Bound<'_, PyType>,
         kwargs: &Bound<'_, PyDict>,
         rate: f64,
         max_duration: f64,
@@ -82,7 +82,7 @@ impl Runner {
         }
         Ok(Self {
             case: Arc::new(PyTestCase::new(
-                class,
+                test_cls,
                 kwargs,
                 debug,
                 Box::new(ToPython { log, keep }),

@@ -64,7 +64,7 @@ fn of_kind(
     let place = wrap(&format!("{}, {seen}", place(failure)), room - 2, 3);
     shown.extend(place.iter().map(|line| format!("  {line}")));
     if with_traceback {
-        shown.extend(traceback(failure, room, style));
+        shown.extend(traceback(failure, style));
     }
     shown
 }
@@ -82,14 +82,17 @@ fn error(failure: &FailureFigures, room: usize, style: Style) -> Vec<String> {
 fn place(failure: &FailureFigures) -> String {
     let frame = match one_line(&failure.frame) {
         frame if frame.is_empty() => String::new(),
-        frame => format!(" ({frame})"),
+        frame => {
+            let own = format!(" in {}", failure.phase);
+            format!(", at {}", frame.strip_suffix(&own).unwrap_or(&frame))
+        }
     };
     let harmless = if failure.fails { "" } else { ", fails no iteration" };
     format!("in {}{frame}{harmless}", failure.phase)
 }
 
 /// The traceback, indented, without the error that already stands above it.
-fn traceback(failure: &FailureFigures, room: usize, style: Style) -> Vec<String> {
+fn traceback(failure: &FailureFigures, style: Style) -> Vec<String> {
     let error = format!("{}: {}", failure.exception, failure.message);
     let text = failure.traceback.trim_end();
     let frames = text.strip_suffix(error.trim_end()).unwrap_or(text);
@@ -104,7 +107,8 @@ fn traceback(failure: &FailureFigures, room: usize, style: Style) -> Vec<String>
         shown.push(format!("    … {} above", plural(as_u64, "line")));
     }
     let kept = all.iter().skip(skipped);
-    shown.extend(kept.map(|line| format!("    {}", style.paint(Paint::Quiet, &cut(line, room - 4)))));
+    // Whole, however narrow the terminal: at the end of such a line stand its number and function.
+    shown.extend(kept.map(|line| format!("    {}", style.paint(Paint::Quiet, line))));
     shown
 }
 
@@ -113,6 +117,6 @@ pub(crate) fn of_rehearsal(failure: &FailureFigures, room: usize, style: Style) 
     let mut shown = error(failure, room, style);
     let place = wrap(&place(failure), room - 2, 3);
     shown.extend(place.iter().map(|line| format!("  {line}")));
-    shown.extend(traceback(failure, room, style));
+    shown.extend(traceback(failure, style));
     shown
 }

@@ -168,7 +168,8 @@ impl Sink for RunFolder {
             RunEvent::Opened { .. }
             | RunEvent::Loaded(_)
             | RunEvent::LoadFailed(_)
-            | RunEvent::Rehearsed(_) => {}
+            | RunEvent::Rehearsed(_)
+            | RunEvent::CannotRehearse { .. } => {}
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use crate::failures;
 use crate::style::{Paint, Style};
-use crate::text::{cut, figure, one_line, width};
+use crate::text::{cut, figure, one_line, width, wrap};
 use pysurge_core::histogram::Histogram;
 use pysurge_core::measure::Measures;
 use pysurge_core::span::format_span;
@@ -52,6 +52,21 @@ pub(crate) fn lines(label: &str, summary: &str, measures: &Measures, style: Styl
         body.iter()
             .map(|line| format!("{:INDENT$}{line}", "").trim_end().to_owned()),
     );
+    shown
+}
+
+/// The lines on a test that was not run, because its class's `startup` failed; the traceback was shown when it did.
+pub(crate) fn not_run(label: &str, error: &str, style: Style) -> Vec<String> {
+    const INDENT: usize = 4;
+    let label = cut(&one_line(label), style.width() - 2);
+    let why = format!("not run: startup failed: {}", one_line(error));
+    let mut shown = vec![format!(
+        "{} {}",
+        style.paint(Paint::Bad, "✗"),
+        style.paint(Paint::Strong, &label)
+    )];
+    let lines = wrap(&why, style.width() - INDENT, 5);
+    shown.extend(lines.into_iter().map(|line| format!("{:INDENT$}{line}", "")));
     shown
 }
 

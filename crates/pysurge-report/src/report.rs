@@ -84,7 +84,7 @@ fn verdict(summary: &Summary, style: Style) -> Vec<String> {
         lines.push(String::new());
         lines.push(match summary.verdict.validity {
             Validity::Valid | Validity::Degraded => "  Read the figures with this in mind:".to_owned(),
-            Validity::Invalid => "  The figures show the generator, not the target:".to_owned(),
+            Validity::Invalid => "  The schedule was not kept, so read the figures with care:".to_owned(),
         });
         for cause in causes.iter().take(MAX_CAUSES) {
             lines.extend(item("  - ", &shorten(cause, &summary.tests), style));

@@ -50,8 +50,10 @@ pub struct TerminalOptions {
     pub stdout_is_tty: bool,
     /// Whether standard error is a terminal.
     pub stderr_is_tty: bool,
-    /// Whether ANSI colours may be used on those of the two that are terminals.
-    pub color: bool,
+    /// Whether standard output has colours.
+    pub color_stdout: bool,
+    /// Whether standard error has colours.
+    pub color_stderr: bool,
     /// Width of the terminal; 80 where nobody knows.
     pub columns: Option<u16>,
     /// Only the report, warnings and errors.
@@ -113,14 +115,14 @@ impl Terminal {
 
     fn stdout_style(&self) -> Style {
         Style {
-            color: self.options.color && self.options.stdout_is_tty,
+            color: self.options.color_stdout,
             columns: self.columns,
         }
     }
 
     fn stderr_style(&self) -> Style {
         Style {
-            color: self.options.color && self.options.stderr_is_tty,
+            color: self.options.color_stderr,
             columns: self.columns,
         }
     }
@@ -264,15 +266,24 @@ impl Terminal {
     }
 
     fn rehearsed(&mut self, rehearsed: &Rehearsed) -> io::Result<()> {
-        self.clear_live();
-        let at = usize::try_from(rehearsed.test).unwrap_or(usize::MAX);
-        let (label, summary) = match self.infos.get(at) {
+        let (label, summary) = self.named(rehearsed.test);
+        let lines = rehearsal::lines(&label, &summary, &rehearsed.measures, self.stdout_style());
+        self.show_rehearsal(&lines)
+    }
+
+    /// What a test is called, and what it says of itself.
+    fn named(&self, test: u32) -> (String, String) {
+        let at = usize::try_from(test).unwrap_or(usize::MAX);
+        match self.infos.get(at) {
             Some(info) => (info.label.clone(), info.summary.clone()),
-            None => (format!("test {}", rehearsed.test), String::new()),
-        };
-        let style = self.stdout_style();
-        for line in rehearsal::lines(&label, &summary, &rehearsed.measures, style) {
-            self.out(&line)?;
+            None => (format!("test {test}"), String::new()),
+        }
+    }
+
+    fn show_rehearsal(&mut self, lines: &[String]) -> io::Result<()> {
+        self.clear_live();
+        for line in lines {
+            self.out(line)?;
         }
         self.flush_stdout()
     }
@@ -328,6 +339,10 @@ impl Sink for Terminal {
             }
             RunEvent::StartupFailed { worker, error } => self.startup_failed(*worker, error),
             RunEvent::Rehearsed(rehearsed) => self.rehearsed(rehearsed),
+            RunEvent::CannotRehearse { test, error } => {
+                let (label, _) = self.named(*test);
+                self.show_rehearsal(&rehearsal::not_run(&label, &error.message, self.stdout_style()))
+            }
             RunEvent::Started {
                 at_ns,
                 wall_ns,

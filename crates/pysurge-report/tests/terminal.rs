@@ -65,7 +65,8 @@ fn terminal(change: impl FnOnce(&mut TerminalOptions)) -> (Terminal, Buffer, Buf
         stderr: Box::new(stderr.clone()),
         stdout_is_tty: false,
         stderr_is_tty: false,
-        color: false,
+        color_stdout: false,
+        color_stderr: false,
         columns: Some(80),
         quiet: false,
         debug: false,
@@ -208,7 +209,7 @@ fn a_run_on_a_terminal() {
 #[test]
 fn a_wide_terminal_has_a_bar_and_colours() {
     let (sink, _, stderr) = terminal(|options| {
-        (options.stderr_is_tty, options.color, options.columns) = (true, true, Some(120));
+        (options.stderr_is_tty, options.color_stderr, options.columns) = (true, true, Some(120));
     });
     let mut progress = sample::degraded();
     (progress.duration_s, progress.elapsed_s) = (45.0, 45.0);

@@ -14,6 +14,11 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// What a worker's interpreter runs. Not `-m`, which has the current folder's modules go before Python's own: a `logging.py` of
+/// the user's there must not break pysurge. The current folder is put in front once user code is to be imported.
+const START_WORKER: &str =
+    "import sys; sys.path[:1] == [''] and sys.path.pop(0); from pysurge._worker import main; main()";
+
 /// Where runs' folders are made unless told otherwise, in the working directory.
 const DEFAULT_RESULTS: &str = "pysurge-results";
 
@@ -111,7 +116,7 @@ impl Job {
     fn settings(&self, world: &World) -> Settings {
         let text = |path: &PathBuf| path.to_string_lossy().into_owned();
         let python = world.python.clone().into_os_string();
-        let mut settings = Settings::new(vec![python, "-m".into(), "pysurge._worker".into()]);
+        let mut settings = Settings::new(vec![python, "-c".into(), START_WORKER.into()]);
         settings.env = self.worker_env();
         settings.cwd = Some(world.cwd.clone());
         settings.workers = self.workers;
@@ -119,7 +124,11 @@ impl Job {
         settings.import_first = vec![text(&world.cwd)];
         settings.import_last = self.import_last.iter().map(text).collect();
         settings.mission = self.mission;
-        settings.stop_signals = world.signals == StopSignals::Process;
+        match &world.signals {
+            StopSignals::Process => settings.stop_signals = true,
+            StopSignals::Requests(requests) => settings.stop_requests = requests.clone(),
+            StopSignals::Ignored => {}
+        }
         settings
     }
 
@@ -158,7 +167,8 @@ impl Job {
             stderr: Box::new(world.stderr.clone()),
             stdout_is_tty: world.stdout.is_terminal(),
             stderr_is_tty: world.stderr.is_terminal(),
-            color: wants_color(world, &world.stdout) || wants_color(world, &world.stderr),
+            color_stdout: wants_color(world, &world.stdout),
+            color_stderr: wants_color(world, &world.stderr),
             columns: world.columns,
             quiet: self.quiet,
             debug: self.debug,

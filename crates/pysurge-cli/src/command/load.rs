@@ -9,7 +9,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 /// A config longer than this is some other file. The longest real one we know of has a few hundred lines.
-const MAX_CONFIG_BYTES: u64 = 16 * 1024 * 1024;
+const MAX_CONFIG_BYTES: u64 = 8 * 1024 * 1024;
 
 /// Reads and checks the config at `path`, which the user typed. Variables come from `more_env` first, then from the world.
 pub(super) fn config(

@@ -16,7 +16,7 @@ pub(super) fn target(args: TargetArgs, world: &mut World) -> Result<u8, CliError
     // Before anything is served, so that no stop is missed.
     let signals = match world.signals {
         StopSignals::Process => Some(Signals::new([SIGINT, SIGTERM]).map_err(CliError::Signals)?),
-        StopSignals::Ignored => None,
+        StopSignals::Requests(_) | StopSignals::Ignored => None,
     };
     let target = start(args, world)?;
     world

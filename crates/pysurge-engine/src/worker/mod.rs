@@ -10,6 +10,7 @@
 //!
 //! So a test that never lets go of the interpreter stops neither the deadlines nor the last snapshot.
 
+mod crowd;
 mod host;
 mod outbox;
 mod run;

@@ -1,5 +1,6 @@
 //! The worker's main loop, and what its threads share.
 
+use super::crowd::Crowd;
 use super::host::{Host, PoolThread, pool_size};
 use super::outbox::Outbox;
 use super::ticker;
@@ -38,10 +39,13 @@ const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
 const PRESTART_NS: u64 = 100_000_000;
 
 /// At most so many threads per test are made before the start.
-const MAX_PRESTART: u32 = 128;
+const MAX_PRESTART: u32 = 16;
 
 /// So many threads per test are made even if the start has come.
 const CERTAIN_THREADS: u32 = 2;
+
+/// How long a thread is put off at a time.
+const POSTPONED_NS: u64 = 20_000_000;
 
 /// What the main thread is asked to do.
 #[derive(Debug)]
@@ -96,13 +100,22 @@ impl Shared {
         self.changed.notify_all();
     }
 
-    fn next_command(&self) -> Command {
+    /// The next command; `None` where none has come by this instant.
+    fn next_command(&self, until_ns: Option<u64>) -> Option<Command> {
         let mut inbox = self.inbox.lock();
         loop {
             if let Some(command) = inbox.commands.pop_front() {
-                return command;
+                return Some(command);
             }
-            self.changed.wait(&mut inbox);
+            let Some(until_ns) = until_ns else {
+                self.changed.wait(&mut inbox);
+                continue;
+            };
+            let left_ns = until_ns.saturating_sub(clock::now_ns());
+            if left_ns == 0 {
+                return None;
+            }
+            let _ = self.changed.wait_for(&mut inbox, Duration::from_nanos(left_ns));
         }
     }
 
@@ -188,8 +201,11 @@ pub fn serve(host: &mut impl Host, channel: UnixStream, lifeline: Lifeline) -> s
         shared: Arc::clone(&shared),
         load: None,
         infos: Vec::new(),
+        started_up: Vec::new(),
         pools: Vec::new(),
         free_threaded,
+        crowd: Crowd::new(free_threaded),
+        postponed: Vec::new(),
     }
     .run()?;
     shared.outbox.flush(FLUSH_TIMEOUT);
@@ -222,8 +238,13 @@ struct Worker<'a, H> {
     shared: Arc<Shared>,
     load: Option<Load>,
     infos: Vec<Option<TestInfo>>,
+    /// Per test: its class's `startup` went well.
+    started_up: Vec<bool>,
     pools: Vec<Option<Arc<Pool>>>,
     free_threaded: bool,
+    crowd: Crowd,
+    /// Tests that wait for a thread until the interpreter has room for it.
+    postponed: Vec<usize>,
 }
 
 impl<H: Host> Worker<'_, H> {
@@ -231,7 +252,14 @@ impl<H: Host> Worker<'_, H> {
         let mut started = false;
         loop {
             let shared = Arc::clone(&self.shared);
-            match self.host.wait(move || shared.next_command()) {
+            let until_ns = (!self.postponed.is_empty()).then(|| clock::now_ns() + POSTPONED_NS);
+            let Some(command) = self.host.wait(move || shared.next_command(until_ns)) else {
+                for test in std::mem::take(&mut self.postponed) {
+                    self.spawn_or_postpone(test);
+                }
+                continue;
+            };
+            match command {
                 Command::Message(ToWorker::Load(load)) => self.load(load),
                 Command::Message(ToWorker::Prepare) => self.prepare(),
                 Command::Message(ToWorker::Rehearse) => self.rehearse(),
@@ -247,7 +275,7 @@ impl<H: Host> Worker<'_, H> {
                     ticker::guard_shutdown(&self.shared, stop.shutdown_timeout_ns)?;
                     return Ok(self.finish(threads_left));
                 }
-                Command::Thread(test) => self.spawn(test),
+                Command::Thread(test) => self.spawn_or_postpone(test),
                 Command::LogStacks => {
                     self.host.log_stacks();
                     self.shared.mark(|inbox| inbox.stacks_logged = true);
@@ -269,6 +297,7 @@ impl<H: Host> Worker<'_, H> {
 
     fn prepare(&mut self) {
         let answers: Vec<Option<StartupError>> = self.host.startup();
+        self.started_up = answers.iter().map(Option::is_none).collect();
         self.shared.outbox.send(&FromWorker::Prepared(answers));
     }
 
@@ -353,6 +382,17 @@ impl<H: Host> Worker<'_, H> {
         ))
     }
 
+    /// Makes a thread that a pool asked for, or puts it off while the interpreter has no room for it.
+    fn spawn_or_postpone(&mut self, test: usize) {
+        let Some(pool) = &self.pools[test] else { return };
+        // At the end every thread that was counted must have lived, or the pool would never be empty.
+        if self.shared.stop().is_none() && self.crowd.is_full(pool.attach_wait_ns()) {
+            self.postponed.push(test);
+        } else {
+            self.spawn(test);
+        }
+    }
+
     /// Makes a thread that was counted by its pool.
     fn spawn(&mut self, test: usize) {
         let Some(pool) = self.pools.get(test).and_then(Clone::clone) else {
@@ -381,6 +421,9 @@ impl<H: Host> Worker<'_, H> {
         let once = Schedule::constant(Rate::from_nano_per_s(1).expect("positive"), Phase::ZERO, Some(1));
         self.pools = vec![None; self.tests().len()];
         for test in 0..self.tests().len() {
+            if self.started_up.get(test) != Some(&true) {
+                continue;
+            }
             let settings = PoolSettings {
                 max_threads: 1,
                 shards: 1,

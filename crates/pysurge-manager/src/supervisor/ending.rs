@@ -21,7 +21,11 @@ impl Supervisor<'_> {
         match (self.stop_requests, &self.phase) {
             (1, Phase::Running(_)) => self.stop(StopReason::Signal, now_ns),
             (1, Phase::LeadingOut(_)) => {}
-            (1, _) => self.lead_out(Conclusion::Aborted(Abort::Signal), now_ns),
+            (1, _) => {
+                let text = "stopping before anything is fired, shutdown hooks may run; Ctrl+C again does not wait for them";
+                self.notice(Severity::Info, text.to_owned());
+                self.lead_out(Conclusion::Aborted(Abort::Signal), now_ns);
+            }
             (2, Phase::Running(_)) => self.stop(StopReason::SecondSignal, now_ns),
             (2, _) => self.lead_out_now(now_ns),
             _ => self.kill_all(now_ns),

@@ -291,7 +291,7 @@ fn a_worker_that_dies_leaves_the_others_running() {
     assert_eq!(
         text,
         Some(
-            "worker 1 (pid 101) was killed by signal 9 (SIGKILL); its share of the iterations is lost from here on"
+            "worker 2 (pid 101) was killed by signal 9 (SIGKILL); its share of the iterations is lost from here on"
         )
     );
     machine.step(Input::Tick, STARTED + 10 * S);
@@ -505,7 +505,7 @@ fn nonsense_after_the_start_costs_the_worker_alone() {
         };
         assert_eq!(
             *text,
-            format!("worker 0 (pid 100) {said} and was killed; what it had not told is lost")
+            format!("worker 1 (pid 100) {said} and was killed; what it had not told is lost")
         );
         // It is not listened to any more.
         machine.step(Input::Message(0, measured(0, 5, 5)), STARTED + S / 2);
