@@ -1,7 +1,8 @@
 //! The pool: leader and followers.
 //!
 //! One thread, the leader, sleeps until the next planned instant. It wakes, claims the iteration, hands the lead to an idle
-//! thread and runs the iteration itself: one wake-up per iteration at low load, no queue, no hand-over of work. A thread that ends an
+//! thread and runs the iteration itself: one wake-up per iteration at low load, no queue, no hand-over of work. The idle thread that
+//! is next in line sleeps by an alarm of its own until the instant after the leader's, so that it need not be woken to go to sleep. A thread that ends an
 //! iteration claims the next at once if it is due already, without letting go of the interpreter: no wake-up at all at
 //! saturation. The pool grows when an iteration starts and no thread is left that waits for the next.
 //!
@@ -53,6 +54,9 @@ pub struct PoolSettings {
     pub start_ns: u64,
 }
 
+/// An instant that does not come.
+const NEVER: u64 = u64::MAX;
+
 /// Set in the cursor once nothing more may be claimed.
 const CLOSED: u64 = 1 << 63;
 
@@ -97,6 +101,8 @@ struct Lead {
 struct Seat {
     thread: Thread,
     has_lead: AtomicBool,
+    /// When the thread wakes by itself, nanoseconds of `CLOCK_MONOTONIC`; [`NEVER`] where it waits to be woken.
+    wakes_ns: AtomicU64,
 }
 
 /// An iteration that the calling thread, and no other, is to run.
@@ -200,6 +206,7 @@ impl Pool {
         let seat = Arc::new(Seat {
             thread: std::thread::current(),
             has_lead: AtomicBool::new(false),
+            wakes_ns: AtomicU64::new(NEVER),
         });
         let number = name.bytes().fold(0usize, |sum, byte| {
             sum.wrapping_mul(31).wrapping_add(usize::from(byte))
@@ -288,11 +295,30 @@ impl Pool {
                 return;
             }
             seat.has_lead.store(false, Ordering::Relaxed);
+            // The leader waits for the next iteration. Who became idle last will lead for the one after, and sets its own alarm
+            // for it: then nobody needs to wake it only for it to go to sleep again.
+            seat.wakes_ns
+                .store(self.due_ns(1).unwrap_or(NEVER), Ordering::Relaxed);
             lead.idle.push(Arc::clone(seat));
         }
         while !seat.has_lead.load(Ordering::Acquire) && !self.claim_none_left() {
-            std::thread::park_timeout(LONGEST_SLEEP);
+            let wakes_ns = seat.wakes_ns.load(Ordering::Relaxed);
+            let left_ns = wakes_ns.saturating_sub(clock::now_ns());
+            if left_ns > 0 {
+                std::thread::park_timeout(Duration::from_nanos(left_ns).min(LONGEST_SLEEP));
+                continue;
+            }
+            // Its turn has not come; from now on it must be woken. Under the lock, for whoever hands it the lead looks there.
+            let _lead = self.lead.lock();
+            seat.wakes_ns.store(NEVER, Ordering::Relaxed);
         }
+    }
+
+    /// When the unclaimed iteration so many places after the next is due, nanoseconds of `CLOCK_MONOTONIC`; `None` beyond the end.
+    fn due_ns(&self, places: u64) -> Option<u64> {
+        let next = self.cursor.load(Ordering::Acquire) & !CLOSED;
+        let offset_ns = self.schedule.planned_ns(next + places)?;
+        Some(self.settings.start_ns.saturating_add(offset_ns))
     }
 
     fn claim_none_left(&self) -> bool {
@@ -321,17 +347,20 @@ impl Pool {
 
     /// Gives the lead to the thread that became idle last; asks for another thread when none would be left to follow it.
     fn hand_on_lead(&self) {
-        let (successor, followers) = {
+        let due_ns = self.due_ns(0).unwrap_or(0);
+        let (to_wake, followers) = {
             let mut lead = self.lead.lock();
             let successor = lead.idle.pop();
             lead.taken = successor.is_some();
             lead.leader = successor.as_ref().map(|seat| seat.thread.clone());
-            if let Some(seat) = &successor {
+            // One whose own alarm rings in time finds then that it leads.
+            let to_wake = successor.filter(|seat| {
                 seat.has_lead.store(true, Ordering::Release);
-            }
-            (successor, lead.idle.len())
+                seat.wakes_ns.load(Ordering::Relaxed) > due_ns
+            });
+            (to_wake, lead.idle.len())
         };
-        if let Some(seat) = successor {
+        if let Some(seat) = to_wake {
             seat.thread.unpark();
         }
         if followers == 0 {
@@ -344,12 +373,12 @@ impl Pool {
         if full || self.no_more_threads.load(Ordering::Relaxed) || self.claim_none_left() {
             return;
         }
-        let below_max = |threads: u32| (threads < self.settings.max_threads).then_some(threads + 1);
-        if self
-            .threads
-            .fetch_update(Ordering::AcqRel, Ordering::Relaxed, below_max)
-            .is_ok()
-        {
+        // One at a time: at a million iterations a second hundreds would be asked for while the first is being made.
+        let alone = self
+            .starting
+            .compare_exchange(0, 1, Ordering::AcqRel, Ordering::Relaxed);
+        if alone.is_ok() {
+            self.threads.fetch_add(1, Ordering::AcqRel);
             (self.ask_for_thread)();
         }
     }

@@ -251,7 +251,11 @@ impl Totals {
         let verdicts = self.tests.iter().zip(&accounts).map(|(test, account)| {
             judge(&Evidence {
                 label: &test.info.label,
-                account: *account,
+                // While the run goes on, what runs has been started; how it ends is not told yet.
+                account: Account {
+                    interrupted: account.interrupted + test.in_flight(),
+                    ..*account
+                },
                 lateness: &test.measures.lateness,
                 service_time: &test.measures.service_time,
                 workers: test.workers(),
@@ -299,6 +303,10 @@ impl TestTotals {
             .map_or(0, |share| share.stripe.workers)
     }
 
+    fn in_flight(&self) -> u64 {
+        self.shares.iter().flatten().map(|share| share.in_flight).sum()
+    }
+
     fn account(&self, plan_ends_ns: u64) -> Account {
         let mut sum = Account::default();
         for share in self.shares.iter().flatten() {
@@ -340,7 +348,7 @@ impl TestTotals {
             not_run: self.not_run.clone(),
             workers: self.workers(),
             account,
-            in_flight: self.shares.iter().flatten().map(|share| share.in_flight).sum(),
+            in_flight: self.in_flight(),
             asked_rate_per_s: 0.0,
             achieved_rate_per_s: 0.0,
             response_time: Durations::of(&measures.response_time),
