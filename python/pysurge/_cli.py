@@ -5,10 +5,12 @@ from typing import NoReturn
 
 from . import _engine
 from ._paths import demo_folder
-from ._signals import leave_to_engine
+from ._signals import ignore_further, leave_to_engine
 
 
 def main() -> NoReturn:
     """Run the command line and end the process with its exit code."""
     leave_to_engine()
-    sys.exit(_engine.main(sys.argv, sys.executable, demo_folder()))
+    exit_code = _engine.main(sys.argv, sys.executable, demo_folder())
+    ignore_further()
+    sys.exit(exit_code)

@@ -202,9 +202,7 @@ def _check_class(path: str, cls: Any) -> None:
         hint = f"write `class {cls.__name__}(pysurge.TestCase)`"
         raise _refuse("not_a_test_case", f"class `{path}` is no TestCase", hint)
     if cls.run is TestCase.run:
-        raise _refuse(
-            "not_a_test_case", f"class `{path}` has no run()", "run() is the one method a test case must have"
-        )
+        raise _refuse("not_a_test_case", f"class `{path}` has no run()", "run() is the one method a test case must have")
 
 
 def _check_hook(path: str, instance: TestCase, hook: str) -> None:

@@ -117,9 +117,7 @@ class _Firing:
         maker.start()
 
     def _spawn(self, handle: _engine.PoolThread) -> None:
-        thread = threading.Thread(
-            target=handle.run, name=f"{self._name}-{self.engine.next_thread_number()}", daemon=True
-        )
+        thread = threading.Thread(target=handle.run, name=f"{self._name}-{self.engine.next_thread_number()}", daemon=True)
         try:
             thread.start()
         except RuntimeError as error:

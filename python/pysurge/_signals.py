@@ -17,6 +17,12 @@ def leave_to_engine() -> None:
         signal.signal(number, signal.SIG_DFL)
 
 
+def ignore_further() -> None:
+    """Ignore what still comes once the result is out, so that the exit code is the engine's."""
+    for number in _STOPS:
+        signal.signal(number, signal.SIG_IGN)
+
+
 @contextmanager
 def told_to_engine() -> Iterator[int | None]:
     """Give a descriptor at which a byte arrives for each Ctrl+C or SIGTERM; None outside the main thread.

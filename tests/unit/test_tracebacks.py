@@ -93,7 +93,7 @@ class TestRender:
     def test_frames_then_the_error(self) -> None:
         error = caught(divide)
         lines = render(error).splitlines()
-        assert lines[0] == f'  File "{HERE}", line {line_of(error)}, in divide'
+        assert lines[0] == f'  File "{_paths.shown(HERE)}", line {line_of(error)}, in divide'
         assert lines[-1] == "ZeroDivisionError: division by zero"
 
     def test_library_frames_are_left_out(self) -> None:

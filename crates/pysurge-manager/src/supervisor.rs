@@ -38,6 +38,9 @@ use pysurge_core::wire::{
 };
 use std::collections::BTreeSet;
 
+/// Progress is told so long after the second, when the workers have told theirs (they do so one after the other).
+const PROGRESS_LAG_NS: u64 = 150_000_000;
+
 /// From the decision to start to the start itself: `Start` must have reached and been read by every worker.
 const START_LEAD_NS: u64 = 20_000_000;
 
@@ -445,7 +448,7 @@ impl<'a> Supervisor<'a> {
         });
         self.phase = Phase::Running(Running {
             started_ns: at_ns,
-            next_progress_ns: at_ns + SNAPSHOT_INTERVAL_NS,
+            next_progress_ns: at_ns + SNAPSHOT_INTERVAL_NS + PROGRESS_LAG_NS,
             totals,
             stop: None,
         });
