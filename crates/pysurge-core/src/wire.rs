@@ -194,6 +194,8 @@ pub struct TestSnapshot {
     pub dropped: u64,
     /// Of these, abandoned at the hard stop, cumulative; only in the last snapshot.
     pub interrupted: u64,
+    /// The last start after the end of the schedule, nanoseconds since the start of the run; 0 where there was none.
+    pub late_start_ns: u64,
     /// Iterations running now.
     pub in_flight: u32,
     /// Pool threads now.

@@ -54,6 +54,16 @@ pub struct PoolSettings {
     pub start_ns: u64,
 }
 
+/// Python takes the interpreter from a thread that computes after 5 ms (`sys.getswitchinterval()`); a bit less for the clock.
+const FORCED_NS: u64 = 4_500_000;
+
+/// In so long the threads that run claim an iteration, unless they wait for something themselves.
+const PROGRESS_NS: u64 = 2_000_000;
+
+/// So long at most a leader leaves the interpreter to the others. Each change of threads costs up to some milliseconds of a core,
+/// where the kernel wakes the next one on a core that is busy.
+const STAND_BACK_NS: u64 = 50_000_000;
+
 /// An instant that does not come.
 const NEVER: u64 = u64::MAX;
 
@@ -75,6 +85,8 @@ pub struct Pool {
     /// Iterations abandoned at the hard stop.
     interrupted: AtomicU64,
     lead: Mutex<Lead>,
+    /// The last start after the end of the schedule, nanoseconds since the start of the run; 0 where there was none.
+    late_start_ns: AtomicU64,
     /// How long the last leader waited for the interpreter.
     attach_wait_ns: AtomicU64,
     /// Threads that lead or are idle.
@@ -127,6 +139,8 @@ pub struct PoolCounts {
     pub dropped: u64,
     /// Of these, abandoned at the hard stop.
     pub interrupted: u64,
+    /// The last start after the end of the schedule, nanoseconds since the start of the run; 0 where there was none.
+    pub late_start_ns: u64,
     /// Of these, started and not ended.
     pub in_flight: u64,
     /// Threads that live.
@@ -160,6 +174,7 @@ impl Pool {
             plan_limit: AtomicU64::new(u64::MAX),
             interrupted: AtomicU64::new(0),
             lead: Mutex::default(),
+            late_start_ns: AtomicU64::new(0),
             attach_wait_ns: AtomicU64::new(0),
             waiting: AtomicU32::new(0),
             threads: AtomicU32::new(0),
@@ -214,10 +229,20 @@ impl Pool {
         let shard = self.recorder.shard(number);
         let mut record = Record::default();
         let mut now_ns = clock::now_ns();
+        let schedule_ends_ns = self.schedule.schedule().end_ns();
+        let ends_ns = schedule_ends_ns.map_or(NEVER, |ns| self.settings.start_ns.saturating_add(ns));
         let mut leads = false;
+        let mut runs = false;
         loop {
-            match self.claim(now_ns) {
+            // Where everybody waits for the interpreter, a second thread that computes only takes it from the first.
+            let next = if runs && self.is_crowded() && self.running() > 1 {
+                Next::NotBefore
+            } else {
+                self.claim(now_ns)
+            };
+            match next {
                 Next::Run(claim) => {
+                    runs = true;
                     if leads {
                         self.waiting.fetch_sub(1, Ordering::Relaxed);
                         self.hand_on_lead();
@@ -229,6 +254,10 @@ impl Pool {
                         self.grow();
                     }
                     let started_ns = now_ns;
+                    if started_ns >= ends_ns {
+                        let since_start_ns = started_ns.saturating_sub(self.settings.start_ns);
+                        self.late_start_ns.fetch_max(since_start_ns, Ordering::Relaxed);
+                    }
                     let mut probe = Probe::new(&mut record, &shard, name);
                     case.iterate(&mut probe);
                     shard.record(&mut record, claim.planned_ns, started_ns, self.settings.start_ns);
@@ -236,6 +265,7 @@ impl Pool {
                     now_ns = clock::now_ns();
                 }
                 Next::NotBefore => {
+                    runs = false;
                     if !leads {
                         self.waiting.fetch_add(1, Ordering::Relaxed);
                     }
@@ -328,6 +358,7 @@ impl Pool {
 
     /// As leader, sleeps until the next unclaimed iteration is due.
     fn sleep_until_due(&self) {
+        let arrived_ns = clock::now_ns();
         loop {
             let now_ns = clock::now_ns();
             let next = self.cursor.load(Ordering::Acquire);
@@ -339,10 +370,39 @@ impl Pool {
             };
             let due_ns = self.settings.start_ns.saturating_add(offset_ns);
             if due_ns <= now_ns {
-                return;
+                if !self.stands_back(
+                    now_ns.saturating_sub(due_ns),
+                    now_ns.saturating_sub(arrived_ns),
+                    next,
+                ) {
+                    return;
+                }
+                continue;
             }
             std::thread::park_timeout(Duration::from_nanos(due_ns - now_ns).min(LONGEST_SLEEP));
         }
+    }
+
+    /// As leader of a crowded pool that is late anyway: leaves the interpreter to those who run, as long as they get on without
+    /// it. False once it should run itself.
+    fn stands_back(&self, late_ns: u64, stood_ns: u64, next: u64) -> bool {
+        if !self.is_crowded() || late_ns < PROGRESS_NS || stood_ns >= STAND_BACK_NS {
+            return false;
+        }
+        std::thread::park_timeout(Duration::from_nanos(PROGRESS_NS));
+        self.cursor.load(Ordering::Acquire) != next
+    }
+
+    /// Whether the last leader got the interpreter only because Python took it from another thread: nobody had waited for
+    /// anything else for a whole switch interval.
+    fn is_crowded(&self) -> bool {
+        self.attach_wait_ns.load(Ordering::Relaxed) >= FORCED_NS
+    }
+
+    /// Threads that run an iteration.
+    fn running(&self) -> u32 {
+        let others = self.waiting.load(Ordering::Relaxed) + self.starting.load(Ordering::Relaxed);
+        self.threads.load(Ordering::Relaxed).saturating_sub(others)
     }
 
     /// Gives the lead to the thread that became idle last; asks for another thread when none would be left to follow it.
@@ -453,6 +513,7 @@ impl Pool {
             planned,
             dropped: planned - claimed,
             interrupted,
+            late_start_ns: self.late_start_ns.load(Ordering::Relaxed),
             in_flight: claimed.saturating_sub(recorded).saturating_sub(interrupted),
             threads: self.threads(),
             measures,

@@ -6,7 +6,7 @@ use parking_lot::{Condvar, Mutex};
 use pysurge_core::failure::{FailureKey, Phase as Where};
 use pysurge_core::rate::Rate;
 use pysurge_core::schedule::{Phase, Schedule, Stripe};
-use pysurge_engine::{Pool, PoolCounts, PoolSettings, Probe, TestCase, Unattached, clock};
+use pysurge_engine::{Attachment, Pool, PoolCounts, PoolSettings, Probe, TestCase, Unattached, clock};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
@@ -229,6 +229,45 @@ fn what_runs_at_the_hard_stop_is_interrupted_and_never_recorded() {
     running.join();
     assert_eq!(running.pool.take().measures.passed, 0);
     assert_eq!(running.pool.recorded(), 0);
+}
+
+/// As if Python gave the interpreter back only after a whole switch interval.
+struct Crowded;
+
+impl Attachment for Crowded {
+    fn detached<R: Send>(&self, wait: impl FnOnce() -> R + Send) -> R {
+        let result = wait();
+        let until_ns = clock::now_ns() + 5_000_000;
+        while clock::now_ns() < until_ns {
+            std::thread::yield_now();
+        }
+        result
+    }
+}
+
+#[test]
+fn a_crowded_pool_still_runs_everything() {
+    let schedule = Schedule::constant(Rate::parse("20000").unwrap(), Phase::ZERO, Some(200_000_000));
+    let settings = PoolSettings {
+        max_threads: 4,
+        shards: 2,
+        start_ns: clock::now_ns(),
+    };
+    let pool = Pool::new(schedule.stripe(Stripe::WHOLE), settings, Box::new(|| ()));
+    for _ in 0..4 {
+        pool.thread_requested();
+    }
+    std::thread::scope(|scope| {
+        for number in 0..4 {
+            let pool = &pool;
+            scope.spawn(move || pool.run_thread(&Noop, &Crowded, &format!("t-{number}")));
+        }
+    });
+    let counts = pool.take();
+    assert_eq!(
+        (counts.measures.passed, counts.in_flight, counts.threads),
+        (4_000, 0, 0)
+    );
 }
 
 #[test]

@@ -47,6 +47,8 @@ struct TestTotals {
     info: TestInfo,
     schedule: Schedule,
     not_run: Option<String>,
+    /// The last start after the end of the schedule, since the start; 0 where there was none.
+    late_start_ns: u64,
     /// Per worker.
     shares: Vec<Option<Share>>,
     measures: Measures,
@@ -108,6 +110,7 @@ impl Totals {
             TestTotals {
                 info: info.clone(),
                 schedule: plan.schedule(test),
+                late_start_ns: 0,
                 shares: shares.collect(),
                 not_run: if workers == 0 {
                     runs.first().and_then(|worker| worker[test].clone())
@@ -174,6 +177,7 @@ impl Totals {
             share.told.passed += news.measures.passed;
             share.told.failed += news.measures.failed;
             share.told_ns = told_ns;
+            total.late_start_ns = total.late_start_ns.max(news.late_start_ns);
             share.in_flight = u64::from(news.in_flight);
             total.measures.merge(&news.measures);
         }
@@ -283,7 +287,7 @@ impl Totals {
                     asked_rate_per_s: plan.rate.per_s(),
                     achieved_rate_per_s: match moment.status {
                         Status::Running => test.rate_so_far_per_s(),
-                        Status::Finished => per_second(account.fired(), plan_ends_ns),
+                        Status::Finished => per_second(account.fired(), plan_ends_ns.max(test.late_start_ns)),
                     },
                     ..test.summary(*account)
                 })

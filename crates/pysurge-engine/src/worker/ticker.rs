@@ -145,6 +145,7 @@ fn told(pool: &Pool) -> TestSnapshot {
         planned: counts.planned,
         dropped: counts.dropped,
         interrupted: counts.interrupted,
+        late_start_ns: counts.late_start_ns,
         in_flight: u32::try_from(counts.in_flight).unwrap_or(u32::MAX),
         threads: counts.threads,
         measures: counts.measures,
