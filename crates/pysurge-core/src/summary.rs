@@ -92,8 +92,8 @@ pub struct TestSummary {
     pub in_flight: u64,
     /// Asked rate, iterations per second.
     pub asked_rate_per_s: f64,
-    /// Started iterations (passed, failed, interrupted) per second of [`Summary::duration_s`], or of the time until the last of
-    /// them started where that was later.
+    /// Started iterations (passed, failed, interrupted) per second of [`Summary::duration_s`], or, where iterations were
+    /// dropped, of the time until the last one started if that was later.
     pub achieved_rate_per_s: f64,
     /// Lateness and service time together: what a user who came at the planned instant would have waited. Neither `__init__` nor
     /// `setup` is in it. Of passed and failed iterations that came as far as `run`.

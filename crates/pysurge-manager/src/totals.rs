@@ -287,6 +287,8 @@ impl Totals {
                     asked_rate_per_s: plan.rate.per_s(),
                     achieved_rate_per_s: match moment.status {
                         Status::Running => test.rate_so_far_per_s(),
+                        // All that was planned is what was asked, late as it may be; beyond its power, the generator used more time.
+                        Status::Finished if account.dropped == 0 => per_second(account.fired(), plan_ends_ns),
                         Status::Finished => per_second(account.fired(), plan_ends_ns.max(test.late_start_ns)),
                     },
                     ..test.summary(*account)
