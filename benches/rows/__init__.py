@@ -1,0 +1,1 @@
+"""The rows of the table: each module has `measure(effort)`, which yields its figures."""
