@@ -184,9 +184,9 @@ def note(command: list[str]) -> None:
         commands.append(text)
 
 
-def idle_cpu_s(workers: int = 1) -> float:
-    """CPU time that workers need to start and end, with next to no iterations."""
-    return statistics.median(pysurge("NoopRun", 1, "1s", workers=workers).cpu_s for _ in range(3))
+def idle_cpu_s(effort: Effort) -> float:
+    """CPU time that a worker needs to start and end, with next to no iterations."""
+    return statistics.median(pysurge("NoopRun", 1, "1s").cpu_s for _ in range(1 if effort.quick else 3))
 
 
 def median(values: Iterator[float] | list[float]) -> float:

@@ -15,7 +15,7 @@ VARIANTS = {"NoopRun": "only run overridden", "NoopAll": "__init__, setup, run, 
 def measure(effort: Effort) -> Iterator[Figure]:
     """One worker against the loop, and two workers against one, in turn."""
     seconds = effort.seconds(3)
-    idle_s = idle_cpu_s()
+    idle_s = idle_cpu_s(effort)
     workers = (1, 2) if cores() >= 2 else (1,)
     for case, what in VARIANTS.items():
         loop, ours, cpu_ns, double, ceiling = [], [], [], [], []

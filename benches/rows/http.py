@@ -14,7 +14,7 @@ CLIENT_CORE, SERVER_CORE = 0, 1
 def measure(effort: Effort) -> Iterator[Figure]:
     """The client in pysurge's pool and in as many plain threads, in turn, on one core; the server on another."""
     seconds = effort.seconds(4)
-    idle_s = idle_cpu_s()
+    idle_s = idle_cpu_s(effort)
     for client in CLIENTS:
         loop, ours, cpu_ns = [], [], []
         with fast_server(SERVER_CORE) as (url, server):
