@@ -57,12 +57,12 @@ pub struct PoolSettings {
 /// Python takes the interpreter from a thread that computes after 5 ms (`sys.getswitchinterval()`); a bit less for the clock.
 const FORCED_NS: u64 = 4_500_000;
 
-/// In so long the threads that run claim an iteration, unless they wait for something themselves.
+/// In so long a thread that only computes ends an iteration and claims another, unless its iterations are long.
 const PROGRESS_NS: u64 = 2_000_000;
 
 /// So long at most a leader leaves the interpreter to the others. Each change of threads costs up to some milliseconds of a core,
 /// where the kernel wakes the next one on a core that is busy.
-const STAND_BACK_NS: u64 = 50_000_000;
+const STAND_BACK_NS: u64 = 200_000_000;
 
 /// An instant that does not come.
 const NEVER: u64 = u64::MAX;
@@ -232,17 +232,17 @@ impl Pool {
         let schedule_ends_ns = self.schedule.schedule().end_ns();
         let ends_ns = schedule_ends_ns.map_or(NEVER, |ns| self.settings.start_ns.saturating_add(ns));
         let mut leads = false;
-        let mut runs = false;
+        // The last iteration was over at once: it waited for nothing.
+        let mut computes = false;
         loop {
             // Where everybody waits for the interpreter, a second thread that computes only takes it from the first.
-            let next = if runs && self.is_crowded() && self.running() > 1 {
+            let next = if computes && self.is_crowded() && self.running() > 1 {
                 Next::NotBefore
             } else {
                 self.claim(now_ns)
             };
             match next {
                 Next::Run(claim) => {
-                    runs = true;
                     if leads {
                         self.waiting.fetch_sub(1, Ordering::Relaxed);
                         self.hand_on_lead();
@@ -263,9 +263,10 @@ impl Pool {
                     shard.record(&mut record, claim.planned_ns, started_ns, self.settings.start_ns);
                     // Read anew: what came after the last hook, a destructor for one, delays the next iteration too.
                     now_ns = clock::now_ns();
+                    computes = now_ns.saturating_sub(started_ns) < PROGRESS_NS;
                 }
                 Next::NotBefore => {
-                    runs = false;
+                    computes = false;
                     if !leads {
                         self.waiting.fetch_add(1, Ordering::Relaxed);
                     }
