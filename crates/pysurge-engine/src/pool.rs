@@ -1,10 +1,11 @@
 //! The pool: leader and followers.
 //!
 //! One thread, the leader, sleeps until the next planned instant. It wakes, claims the iteration, hands the lead to an idle
-//! thread and runs the iteration itself: one wake-up per iteration at low load, no queue, no hand-over of work. The idle thread that
-//! is next in line sleeps by an alarm of its own until the instant after the leader's, so that it need not be woken to go to sleep. A thread that ends an
-//! iteration claims the next at once if it is due already, without letting go of the interpreter: no wake-up at all at
-//! saturation. The pool grows when an iteration starts and no thread is left that waits for the next.
+//! thread and runs the iteration itself: one wake-up per iteration at low load, no queue, no hand-over of work. The idle
+//! thread that is next in line sleeps by an alarm of its own until the instant after the leader's, so that it need not be
+//! woken to go to sleep. A thread that ends an iteration claims the next at once if it is due already, without letting go
+//! of the interpreter: no wake-up at all at saturation. The pool grows when an iteration starts and no thread is left that
+//! waits for the next. Where everybody waits for the interpreter, one thread computes at a time.
 //!
 //! | a thread is | it waits for | it becomes |
 //! |---|---|---|
@@ -232,7 +233,7 @@ impl Pool {
         let schedule_ends_ns = self.schedule.schedule().end_ns();
         let ends_ns = schedule_ends_ns.map_or(NEVER, |ns| self.settings.start_ns.saturating_add(ns));
         let mut leads = false;
-        // The last iteration was over at once: it waited for nothing.
+        // The last iteration was a short one.
         let mut computes = false;
         loop {
             // Where everybody waits for the interpreter, a second thread that computes only takes it from the first.

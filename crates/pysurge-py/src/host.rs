@@ -18,7 +18,7 @@ use std::sync::Arc;
 /// Serves the manager at the other end of the socket `fd`, with the Python half of a worker; returns whether the interpreter
 /// can be finalized.
 #[pyfunction]
-pub(crate) fn serve(py: Python<'_>, fd: i32, helpers: Py<PyAny>) -> PyResult<bool> {
+pub(crate) fn serve(fd: i32, helpers: Py<PyAny>) -> PyResult<bool> {
     // SAFETY: the caller, pysurge._worker, duplicated this descriptor for us and does not use it any more.
     #[expect(unsafe_code, reason = "a descriptor crosses from Python as a number")]
     let channel = UnixStream::from(unsafe { OwnedFd::from_raw_fd(fd) });
@@ -29,7 +29,6 @@ pub(crate) fn serve(py: Python<'_>, fd: i32, helpers: Py<PyAny>) -> PyResult<boo
         debug: false,
         tests: Vec::new(),
     };
-    let _ = py;
     let ending = serve_manager(&mut host, channel, end_process)
         .map_err(|error| PyOSError::new_err(error.to_string()))?;
     Ok(ending == Ending::Clean)

@@ -14,7 +14,7 @@ const MAX_WAITING_LOGS: usize = 10_000;
 
 #[derive(Default)]
 struct Waiting {
-    frames: VecDeque<(Vec<u8>, bool)>,
+    frames: VecDeque<Vec<u8>>,
     logs: usize,
     logs_dropped: u64,
     writing: bool,
@@ -58,7 +58,7 @@ impl Outbox {
                 waiting.logs = 0;
                 std::mem::take(&mut waiting.frames)
             };
-            for (frame, _) in frames {
+            for frame in frames {
                 if channel.write_all(&frame).is_err() {
                     // The manager is gone; the reader of this channel notices too and ends the worker.
                     let mut waiting = self.waiting.lock();
@@ -73,7 +73,7 @@ impl Outbox {
 
     /// Sends a message.
     pub fn send(&self, message: &FromWorker) {
-        self.push(message, false);
+        self.push(message);
     }
 
     /// Sends a log record, or drops and counts it where too many wait.
@@ -86,15 +86,15 @@ impl Outbox {
             }
             waiting.logs += 1;
         }
-        self.push(&FromWorker::Log(record), true);
+        self.push(&FromWorker::Log(record));
     }
 
-    fn push(&self, message: &FromWorker, is_log: bool) {
+    fn push(&self, message: &FromWorker) {
         // A message that cannot be a frame (64 MiB of log line) is one the manager could not take either.
         let Ok(frame) = encode(message) else { return };
         let mut waiting = self.waiting.lock();
         if !waiting.broken {
-            waiting.frames.push_back((frame, is_log));
+            waiting.frames.push_back(frame);
             self.changed.notify_all();
         }
     }
