@@ -11,7 +11,7 @@ RUST_SOURCES   := $(shell find crates -name '*.rs' -o -name Cargo.toml) Cargo.to
 PYTHON_SOURCES := $(shell find python -name '*.py' -o -name '*.pyi' -o -name '*.yml') pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-rust test-python test-pythons lint bench bench-peers wheel clean tools
+.PHONY: help demo test test-rust test-python test-pythons lint bench bench-peers wheel pictures clean tools
 .DELETE_ON_ERROR:
 
 help: ## list the commands
@@ -44,6 +44,10 @@ bench: $(STAMPS)/installed $(STAMPS)/bench ## speed and size, as ratios within o
 
 bench-peers: $(STAMPS)/installed $(STAMPS)/bench ## the same rows with pysurge 1.0.1, k9-load and locust beside ours
 	$(BIN)/python benches/run.py --peers
+
+pictures: $(STAMPS)/installed ## draw the pictures of the documentation anew
+	cd examples/loads && for load in *.yml; do \
+	  $(CURDIR)/$(BIN)/pysurge plan $$load --workers 2 --svg $(CURDIR)/docs/images/$${load%.yml}.svg; done
 
 wheel: $(STAMPS)/wheel ## build the wheel into target/wheels
 

@@ -4,6 +4,7 @@ User code runs here: imports, ``__init__``, properties. Whatever it raises, ``Sy
 ``Problem``.
 """
 
+import contextlib
 import difflib
 import importlib
 import inspect
@@ -47,29 +48,36 @@ class Loaded(NamedTuple):
     max_duration_s: float | None
 
 
-class _RefusedError(Exception):
+class RefusedError(Exception):
+    """What is wrong, on its way to whoever asked."""
+
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.message)
         self.problem = problem
 
 
-def load(path: str, kwargs: dict[str, Any], folders: Sequence[str] = ()) -> Loaded | Problem:
+def load(path: str, kwargs: dict[str, Any], folders: Sequence[str] = (), row: dict[str, Any] | None = None) -> Loaded | Problem:
     """Import a class, instantiate it once, and ask it for what the report shows.
 
-    ``folders`` are those where user code is looked for before and after Python's own path; they stand in hints.
+    ``folders`` are those where user code is looked for before and after Python's own path; they stand in hints. ``row`` are the
+    kwargs that one iteration gets beside those that all have.
     """
     try:
-        cls = _find(path, folders)
+        cls = find(path, folders)
         _check_class(path, cls)
-        instance = _instantiate(cls, kwargs)
+        instance = _instantiate(cls, {**kwargs, **(row or {})})
+        if row:
+            # The label stands for all iterations.
+            with contextlib.suppress(Exception):
+                instance.kwargs = kwargs
         for hook in (*_CLASS_HOOKS, *_HOOKS):
             _check_hook(path, instance, hook)
         return Loaded(cls, _label(instance), _summary(instance), _max_duration(instance))
-    except _RefusedError as refused:
+    except RefusedError as refused:
         return refused.problem
     except BaseException as error:
         # A metaclass or a descriptor that raises where nobody expects user code.
-        return _refuse("instance", f"`{path}` cannot be examined: {one_line(error)}", error=error).problem
+        return refuse("instance", f"`{path}` cannot be examined: {one_line(error)}", error=error).problem
 
 
 def import_script(file: str) -> Problem | None:
@@ -77,22 +85,24 @@ def import_script(file: str) -> Problem | None:
     try:
         _inherit.import_main(file)
     except BaseException as error:
-        return _import_failed(shown(file), error).problem
+        return import_failed(shown(file), error).problem
     return None
 
 
-def _refuse(fault: str, message: str, hint: str | None = None, error: BaseException | None = None) -> _RefusedError:
+def refuse(fault: str, message: str, hint: str | None = None, error: BaseException | None = None) -> RefusedError:
+    """Say what is wrong, with the user's part of the traceback of an error."""
     traceback = "" if error is None else render(error)
-    return _RefusedError(Problem(fault, sendable(message), hint and sendable(hint), traceback))
+    return RefusedError(Problem(fault, sendable(message), hint and sendable(hint), traceback))
 
 
 # -- the class ---------------------------------------------------------------------------------------------------------
 
 
-def _find(path: str, folders: Sequence[str]) -> Any:
+def find(path: str, folders: Sequence[str]) -> Any:
+    """Import what a dotted path names."""
     parts = path.split(".")
     if not all(part.isidentifier() for part in parts):
-        raise _refuse("not_found", f"`{path}` is no dotted path to a class", "write package.module.ClassName")
+        raise refuse("not_found", f"`{path}` is no dotted path to a class", "write package.module.ClassName")
     module, rest = _import_longest(path, parts, folders)
     found: Any = module
     for place, part in enumerate(rest):
@@ -101,7 +111,7 @@ def _find(path: str, folders: Sequence[str]) -> Any:
         except AttributeError:
             raise _no_attribute(".".join(parts[: len(parts) - len(rest) + place]), part, found, module) from None
         except BaseException as error:
-            raise _refuse("import", f"`{path}` cannot be looked up: {one_line(error)}", error=error) from None
+            raise refuse("import", f"`{path}` cannot be looked up: {one_line(error)}", error=error) from None
     return found
 
 
@@ -129,14 +139,15 @@ def _import(name: str) -> ModuleType | None:
         if error.name == name:
             return None
         hint = f"is `{error.name}` installed for {sys.executable}?" if error.name else None
-        raise _import_failed(f"module `{name}`", error, hint) from None
+        raise import_failed(f"module `{name}`", error, hint) from None
     except BaseException as error:
-        raise _import_failed(f"module `{name}`", error) from None
+        raise import_failed(f"module `{name}`", error) from None
 
 
-def _import_failed(what: str, error: BaseException, hint: str | None = None) -> _RefusedError:
+def import_failed(what: str, error: BaseException, hint: str | None = None) -> RefusedError:
+    """Say that user code raised while it was imported."""
     error.__traceback__ = _without_import_machinery(error.__traceback__)
-    return _refuse("import", f"{what} cannot be imported: {one_line(error)}", hint, error)
+    return refuse("import", f"{what} cannot be imported: {one_line(error)}", hint, error)
 
 
 def _without_import_machinery(tb: TracebackType | None) -> TracebackType | None:
@@ -149,25 +160,25 @@ def _without_import_machinery(tb: TracebackType | None) -> TracebackType | None:
     return tb
 
 
-def _no_module(path: str, name: str, folders: Sequence[str]) -> _RefusedError:
+def _no_module(path: str, name: str, folders: Sequence[str]) -> RefusedError:
     message = f"there is no module `{name}`"
     if name == path:
-        return _refuse("not_found", message, "write the module and the class, module.ClassName")
+        return refuse("not_found", message, "write the module and the class, module.ClassName")
     places = [shown(folder) for folder in folders] or [shown(sys.path[0]) or "."]
     hint = f"looked in {' and '.join(places)} and on Python's path; run pysurge from the folder that holds `{name}`"
-    similar = _similar(name, _modules_in(folders or sys.path[:1]), few=False)
-    return _refuse("not_found", message, f"{similar}; {hint}" if similar else hint)
+    alike = similar(name, _modules_in(folders or sys.path[:1]), few=False)
+    return refuse("not_found", message, f"{alike}; {hint}" if alike else hint)
 
 
-def _no_attribute(owner: str, part: str, found: Any, module: ModuleType) -> _RefusedError:
+def _no_attribute(owner: str, part: str, found: Any, module: ModuleType) -> RefusedError:
     if owner == "__main__" and not _inherit.has_main():
         hint = "`__main__` means the script that makes a Manager; elsewhere write the module's own name"
-        return _refuse("not_found", f"there is no script that could hold `{part}`", hint)
+        return refuse("not_found", f"there is no script that could hold `{part}`", hint)
     file = getattr(module, "__file__", None)
     where = f" ({shown(file)})" if file else ""
     kind = "module" if found is module else "class"
     among = _test_cases(found) + _modules_in(getattr(found, "__path__", ()))
-    return _refuse("not_found", f"{kind} `{owner}`{where} has no `{part}`", _similar(part, among))
+    return refuse("not_found", f"{kind} `{owner}`{where} has no `{part}`", similar(part, among))
 
 
 def _modules_in(folders: Iterable[str]) -> list[str]:
@@ -182,7 +193,7 @@ def _test_cases(owner: Any) -> list[str]:
     return cases or classes
 
 
-def _similar(name: str, among: Sequence[str], few: bool = True) -> str | None:
+def similar(name: str, among: Sequence[str], few: bool = True) -> str | None:
     """A hint to a name that is alike, or, if there are ``few``, to all there are."""
     close = difflib.get_close_matches(name, among, n=1, cutoff=0.6)
     if close:
@@ -197,12 +208,12 @@ def _check_class(path: str, cls: Any) -> None:
         kind = "a module" if inspect.ismodule(cls) else f"of type {type(cls).__name__}"
         cases = _test_cases(cls) if inspect.ismodule(cls) else []
         hint = f"did you mean `{path}.{cases[0]}`?" if cases else "name a class that derives from pysurge.TestCase"
-        raise _refuse("not_a_test_case", f"`{path}` is {kind}, not a class", hint)
+        raise refuse("not_a_test_case", f"`{path}` is {kind}, not a class", hint)
     if not issubclass(cls, TestCase):
         hint = f"write `class {cls.__name__}(pysurge.TestCase)`"
-        raise _refuse("not_a_test_case", f"class `{path}` is no TestCase", hint)
+        raise refuse("not_a_test_case", f"class `{path}` is no TestCase", hint)
     if cls.run is TestCase.run:
-        raise _refuse("not_a_test_case", f"class `{path}` has no run()", "run() is the one method a test case must have")
+        raise refuse("not_a_test_case", f"class `{path}` has no run()", "run() is the one method a test case must have")
 
 
 def _check_hook(path: str, instance: TestCase, hook: str) -> None:
@@ -210,20 +221,20 @@ def _check_hook(path: str, instance: TestCase, hook: str) -> None:
     method = getattr(type(instance) if on_class else instance, hook, None)
     what = f"`{path}.{hook}`"
     if not callable(method):
-        raise _refuse("not_a_test_case", f"{what} is no method", f"write `def {hook}(...)`")
+        raise refuse("not_a_test_case", f"{what} is no method", f"write `def {hook}(...)`")
     if inspect.iscoroutinefunction(method):
         hint = f"make {hook}() a plain function that calls asyncio.run(...)"
-        raise _refuse("not_a_test_case", f"{what} is a coroutine function, which pysurge does not run yet", hint)
+        raise refuse("not_a_test_case", f"{what} is a coroutine function, which pysurge does not run yet", hint)
     if inspect.isgeneratorfunction(method) or inspect.isasyncgenfunction(method):
         hint = f"take the yield out of {hook}()"
-        raise _refuse("not_a_test_case", f"{what} is a generator function: calling it would do nothing", hint)
-    refusal = _refusal(method)
-    if refusal is not None:
+        raise refuse("not_a_test_case", f"{what} is a generator function: calling it would do nothing", hint)
+    reason = refusal(method)
+    if reason is not None:
         needed = "`@classmethod` above it and no parameter but cls" if on_class else "no parameter but self"
-        raise _refuse("not_a_test_case", f"{what} cannot be called: {refusal}", f"give it {needed}")
+        raise refuse("not_a_test_case", f"{what} cannot be called: {reason}", f"give it {needed}")
 
 
-def _refusal(function: Callable[..., Any], *args: Any, **kwargs: Any) -> str | None:
+def refusal(function: Callable[..., Any], *args: Any, **kwargs: Any) -> str | None:
     """Why a function does not take these arguments, told without calling it; None where it does or nobody knows."""
     signature = _signature(function)
     if signature is None:
@@ -251,20 +262,20 @@ def _instantiate(cls: type[TestCase], kwargs: dict[str, Any]) -> TestCase:
     try:
         return cls(**kwargs)
     except BaseException as error:
-        raise _refuse("instance", f"{cls.__name__}.__init__ raised {one_line(error)}", error=error) from None
+        raise refuse("instance", f"{cls.__name__}.__init__ raised {one_line(error)}", error=error) from None
 
 
 def _check_kwargs(cls: type[TestCase], kwargs: dict[str, Any]) -> None:
     if cls.__init__ is TestCase.__init__ or type(cls).__call__ is not type.__call__:
         return
-    refusal, signature = _refusal(cls.__init__, None, **kwargs), _signature(cls.__init__)
-    if refusal is None or signature is None:
+    reason, signature = refusal(cls.__init__, None, **kwargs), _signature(cls.__init__)
+    if reason is None or signature is None:
         return
     parameters = list(signature.parameters.values())
     named = [p.name for p in parameters[1:] if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
-    hints = [hint for hint in (_similar(name, named) for name in kwargs if name not in named) if hint]
+    hints = [hint for hint in (similar(name, named) for name in kwargs if name not in named) if hint]
     hint = hints[0] if hints else f"its signature is __init__({', '.join(map(str, parameters))})"
-    raise _refuse("kwargs", f"{cls.__name__}.__init__ refuses these kwargs: {refusal}", hint)
+    raise refuse("kwargs", f"{cls.__name__}.__init__ refuses these kwargs: {reason}", hint)
 
 
 def _label(instance: TestCase) -> str:
@@ -286,7 +297,7 @@ def _text(instance: TestCase, name: str, get: Callable[[Any], Any], default: Cal
     except BaseException as error:
         log.debug("%s cannot be shown in the report: it raised %s before startup()", what, one_line(error))
         return default()
-    raise _refuse("instance", f"{what} must be a string, not a method", "put @property above it")
+    raise refuse("instance", f"{what} must be a string, not a method", "put @property above it")
 
 
 def _max_duration(instance: TestCase) -> float | None:
@@ -297,14 +308,14 @@ def _max_duration(instance: TestCase) -> float | None:
     try:
         value: Any = instance.max_duration
     except BaseException as error:
-        raise _refuse("instance", f"{cls.__name__}.max_duration raised {one_line(error)}", error=error) from None
+        raise refuse("instance", f"{cls.__name__}.max_duration raised {one_line(error)}", error=error) from None
     try:
         seconds = float(value)
     except (TypeError, ValueError):
         seconds = math.nan
     if not (math.isfinite(seconds) and seconds > 0):
         hint = "put @property above it" if callable(value) else "give the seconds that one iteration may take"
-        raise _refuse("instance", f"{cls.__name__}.max_duration must be a number above 0, not {_repr(value)}", hint)
+        raise refuse("instance", f"{cls.__name__}.max_duration must be a number above 0, not {_repr(value)}", hint)
     return seconds
 
 

@@ -15,7 +15,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from . import _engine, _loader
+from . import _engine, _loader, _shapes
 from ._inherit import inherit
 from ._tracebacks import one_line, render, sendable
 
@@ -92,14 +92,18 @@ class Helpers:
         if script is not None:
             self._script_problem = _loader.import_script(script)
 
-    def load(self, path: str, kwargs: dict[str, Any]) -> _loader.Loaded | _loader.Problem:
-        """Load the next test of the plan."""
+    def load(self, path: str, kwargs: dict[str, Any], row: dict[str, Any] | None = None) -> _loader.Loaded | _loader.Problem:
+        """Load the next test of the plan; ``row`` are further kwargs of its first iteration."""
         if path.startswith("__main__.") and self._script_problem is not None:
             answer: _loader.Loaded | _loader.Problem = self._script_problem
         else:
-            answer = _loader.load(path, kwargs, self._folders)
+            answer = _loader.load(path, kwargs, self._folders, row)
         self._classes.append(answer.cls if isinstance(answer, _loader.Loaded) else None)
         return answer
+
+    def sample(self, function: str, duration_s: float | None) -> _shapes.Samples | _loader.Problem:
+        """Sample the shape of a test."""
+        return _shapes.sample(function, duration_s, self._folders)
 
     def startup(self) -> list[tuple[str, str, str] | None]:
         """Run ``startup`` once per class; per test, what went wrong."""
@@ -132,9 +136,9 @@ class Helpers:
         pool_thread.start()
         self._pool_threads.add(pool_thread)
 
-    def log_stacks(self) -> None:
-        """Write the stacks of the pool threads that are in user code."""
-        names = {thread.ident: thread.name for thread in self._pool_threads}
+    def log_stacks(self, tests: list[str]) -> None:
+        """Write the stacks of the pool threads of some tests that are in user code."""
+        names = {thread.ident: thread.name for thread in self._pool_threads if thread.name.rpartition("-")[0] in tests}
         stuck: dict[str, list[str]] = {}
         for ident, frame in sys._current_frames().items():
             # A thread that is in the engine has only the frames of threading.Thread itself.

@@ -202,12 +202,14 @@ class TestStacks:
         helpers = Helpers()
         try:
             helpers.spawn("Stuck-1", Stuck())  # type: ignore[arg-type]
+            helpers.spawn("Stuck#2-1", Stuck())  # type: ignore[arg-type]
             assert entered.wait(20)
-            helpers.log_stacks()
+            helpers.log_stacks(["Stuck"])
         finally:
             leave.set()
             bystander.join()
         assert "thread Stuck-1 still runs after the grace period" in caplog.text
         assert "leave.wait(20)" in caplog.text
         assert "bystander" not in caplog.text
+        assert "Stuck#2" not in caplog.text
         assert "_bootstrap" not in caplog.text

@@ -2,14 +2,21 @@
 //! command line is clap's error, with our words in it.
 
 use crate::style::{DEFAULT_COLUMNS, HELP_STYLES, MAX_HELP_COLUMNS};
-use clap::builder::styling::AnsiColor;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
+use notes::{
+    CHECK_NOTES, COMPLETIONS_NOTES, CONTROL_NOTES, DEMO_NOTES, PLAN_NOTES, RUN_NOTES, SCHEMA_NOTES,
+    SHORT_NOTES, TARGET_NOTES, long_notes,
+};
+use pysurge_core::control;
 use pysurge_core::rate::Rate;
+use pysurge_core::schedule::Factor;
 use pysurge_core::span::{SpanError, parse_span, parse_span_or_minutes};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+
+mod notes;
 
 /// The most workers that can be asked for; a typo should not start ten thousand processes.
 const MAX_WORKERS: u32 = 1_024;
@@ -21,6 +28,10 @@ pub(crate) enum Invocation {
     Run { run: RunArgs, classic: bool },
     /// `pysurge check`.
     Check(CheckArgs),
+    /// `pysurge plan`.
+    Plan(PlanArgs),
+    /// `pysurge control`.
+    Control(ControlArgs),
     /// `pysurge demo`.
     Demo(DemoArgs),
     /// `pysurge target`.
@@ -42,6 +53,14 @@ pub(crate) fn parse(args: &[OsString], columns: Option<u16>) -> Result<Invocatio
     Ok(match subcommand {
         Subcommands::Run(run) => Invocation::Run { run, classic: false },
         Subcommands::Check(check) => Invocation::Check(check),
+        Subcommands::Plan(plan) if plan.json && plan.svg_to_stdout() => {
+            return Err(command.error(
+                ErrorKind::ArgumentConflict,
+                "`--json` and `--svg -` both write to standard output; give --svg a file",
+            ));
+        }
+        Subcommands::Plan(plan) => Invocation::Plan(plan),
+        Subcommands::Control(control) => Invocation::Control(control),
         Subcommands::Demo(demo) => Invocation::Demo(demo),
         Subcommands::Target(target) => Invocation::Target(target),
         Subcommands::Completions { shell } => Invocation::Completions(shell),
@@ -94,6 +113,12 @@ fn classic(args: ClassicArgs, command: &mut clap::Command) -> Result<Invocation,
         workers: None,
         kept,
         shown,
+        choice: ChoiceArgs::default(),
+        live: LiveArgs {
+            no_keys: true,
+            control: None,
+            no_control: true,
+        },
     };
     Ok(Invocation::Run { run, classic: true })
 }
@@ -122,58 +147,6 @@ struct Cli {
     classic: ClassicArgs,
 }
 
-const SHORT_NOTES: &str = "\
-First steps:
-  pysurge demo                       a first load test, in 15 seconds
-  pysurge check config.yml           run each test once, fire no load
-  pysurge run config.yml -d 5m       fire for five minutes, or until Ctrl+C
-
-`pysurge --help` says more, also about exit codes and the environment.";
-
-/// Examples and tables for the end of the long help.
-fn long_notes() -> String {
-    let heading = |text: &str| {
-        let style = AnsiColor::Green.on_default().bold();
-        format!("{style}{text}:{style:#}")
-    };
-    format!(
-        "\
-{examples}
-  pysurge demo                       a first load test, in 15 seconds
-  pysurge check config.yml           run each test once, fire no load
-  pysurge run config.yml             fire until Ctrl+C
-  pysurge run config.yml -d 1h30m --workers 4 --results /tmp/results
-  pysurge -c config.yml -d 5         the form of pysurge 1.0.1: five minutes
-
-{config}
-  tests:
-  - test_class: package.module.ClassName  # found from the current folder on
-    kwargs: {{any: thing}}                  # for its __init__
-    rate: 0.2                             # iterations per second, all workers
-  Values may hold ${{NAME}} and ${{NAME:-default}}: variables of the environment.
-
-{stopping}
-  Ctrl+C (or SIGTERM) starts nothing more and lets running iterations finish;
-  a second one abandons them. The report is always written.
-
-{exit_codes}
-  0    it ran to its end; some iterations may have failed
-  1    internal error
-  2    wrong usage or config, or a test cannot be loaded; nothing was fired
-  3    no iteration passed, a test could not run at all, or all workers died
-  130  stopped by a second Ctrl+C, or by the first before anything was fired
-
-{environment}
-  NO_COLOR         no colours
-  CLICOLOR_FORCE   colours, also where the output is no terminal",
-        examples = heading("Examples"),
-        config = heading("Config"),
-        stopping = heading("Stopping"),
-        exit_codes = heading("Exit codes"),
-        environment = heading("Environment"),
-    )
-}
-
 #[derive(Debug, Subcommand)]
 enum Subcommands {
     /// Fire the tests of a config file
@@ -188,6 +161,18 @@ enum Subcommands {
     /// passed, with 2 otherwise.
     #[command(after_help = CHECK_NOTES)]
     Check(CheckArgs),
+
+    /// Show what would be fired, and fire nothing
+    ///
+    /// Loads every test and shows how many iterations are planned, how fast they come, how they lie over time and how many threads they need. Exits with 0.
+    #[command(after_help = PLAN_NOTES)]
+    Plan(PlanArgs),
+
+    /// Ask a run that goes on: pause, resume, scale, stop
+    ///
+    /// Talks to a `pysurge run` or `pysurge demo` of yours on this machine and shows how it stands afterwards; without a command, how all of them stand. Exits with 0 when it was done, with 2 when there is no such run or it refused.
+    #[command(after_help = CONTROL_NOTES, disable_help_subcommand = true)]
+    Control(ControlArgs),
 
     /// Fire the shipped example at a target on this machine
     ///
@@ -216,48 +201,6 @@ enum Subcommands {
     },
 }
 
-const RUN_NOTES: &str = "\
-Examples:
-  pysurge run config.yml -d 90s
-  pysurge run config.yml -d 5m --workers 1 --quiet > report.txt
-  pysurge run config.yml -d 30s --no-results";
-
-const CHECK_NOTES: &str = "\
-Examples:
-  pysurge check config.yml
-  pysurge check config.yml --debug && pysurge run config.yml -d 5m";
-
-const DEMO_NOTES: &str = "\
-Examples:
-  pysurge demo
-  pysurge demo -d 1m --rate 500";
-
-const TARGET_NOTES: &str = "\
-Answers:
-  GET /           200
-  GET /items/N    200
-  POST /items     201
-  GET /delay/MS   200, after MS milliseconds
-  GET /freeze/MS  200; then no answer leaves for MS milliseconds
-  GET /stats      200, what was answered so far
-  anything else   404
-
-Example:
-  pysurge target --port 8080 --delay 5ms --log arrivals.log";
-
-const COMPLETIONS_NOTES: &str = "\
-Examples:
-  pysurge completions bash > ~/.local/share/bash-completion/completions/pysurge
-  pysurge completions zsh > ~/.zfunc/_pysurge
-  pysurge completions fish > ~/.config/fish/completions/pysurge.fish";
-
-const SCHEMA_NOTES: &str = "\
-Example:
-  pysurge schema config > config.schema.json
-
-An editor with YAML support then checks a config that begins with
-  # yaml-language-server: $schema=config.schema.json";
-
 /// The form of pysurge 1.0.1.
 #[derive(Debug, Default, PartialEq, Eq, Args)]
 #[command(next_help_heading = "Classic form, as in pysurge 1.0.1")]
@@ -266,7 +209,7 @@ struct ClassicArgs {
     #[arg(short, long, value_name = "CONFIG", value_hint = ValueHint::FilePath)]
     config: Option<PathBuf>,
 
-    /// Minutes to run, or 90s, 1h30m; absent or 0: until Ctrl+C
+    /// Minutes to run, or 90s, 1h30m; absent or 0: as the config says, else until Ctrl+C
     #[arg(short, long = "duration", value_name = "MINUTES", value_parser = parse_duration, allow_negative_numbers = true)]
     duration_ns: Option<u64>,
 
@@ -282,11 +225,11 @@ pub(crate) struct RunArgs {
     #[arg(value_hint = ValueHint::FilePath)]
     pub(crate) config: PathBuf,
 
-    /// How long to fire: 90s, 5m, 1h30m; a bare number is minutes [default: until Ctrl+C]
+    /// How long to fire at most: 90s, 5m, 1h30m; a bare number is minutes [default: as the config says, else until Ctrl+C]
     #[arg(short, long = "duration", value_name = "DURATION", value_parser = parse_positive_duration, allow_negative_numbers = true)]
     pub(crate) duration_ns: Option<u64>,
 
-    /// Worker processes [default: one per CPU]
+    /// Worker processes [default: as the config says, else one per CPU]
     #[arg(long, value_name = "N", value_parser = parse_workers)]
     pub(crate) workers: Option<u32>,
 
@@ -295,6 +238,50 @@ pub(crate) struct RunArgs {
 
     #[command(flatten)]
     pub(crate) shown: ShowArgs,
+
+    #[command(flatten)]
+    pub(crate) choice: ChoiceArgs,
+
+    #[command(flatten)]
+    pub(crate) live: LiveArgs,
+}
+
+/// What of the config is taken, and what otherwise than it stands there.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+#[command(next_help_heading = "What is taken of the config")]
+pub(crate) struct ChoiceArgs {
+    /// Put a value over that of the config: tests.0.rate=5; may be repeated
+    #[arg(short, long = "override", value_name = "KEY.PATH=VALUE")]
+    pub(crate) overrides: Vec<String>,
+
+    /// Only tests with this tag; may be repeated
+    #[arg(long = "tag", value_name = "TAG")]
+    pub(crate) tags: Vec<String>,
+
+    /// Only tests with this name, class or tag; may be repeated
+    #[arg(long, value_name = "NAME")]
+    pub(crate) only: Vec<String>,
+
+    /// No test with this name, class or tag; may be repeated
+    #[arg(long, value_name = "NAME")]
+    pub(crate) exclude: Vec<String>,
+}
+
+/// How a run may be steered while it goes on.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+#[command(next_help_heading = "While it runs")]
+pub(crate) struct LiveArgs {
+    /// Leave the keyboard alone
+    #[arg(long)]
+    pub(crate) no_keys: bool,
+
+    /// Where to make the control socket [default: a private folder]
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
+    pub(crate) control: Option<PathBuf>,
+
+    /// Make no control socket
+    #[arg(long, conflicts_with = "control")]
+    pub(crate) no_control: bool,
 }
 
 /// Where a run's folder is made.
@@ -331,6 +318,99 @@ pub(crate) struct CheckArgs {
     /// Show debug log lines
     #[arg(long)]
     pub(crate) debug: bool,
+
+    #[command(flatten)]
+    pub(crate) choice: ChoiceArgs,
+}
+
+/// `pysurge plan`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub(crate) struct PlanArgs {
+    /// The config file (YAML)
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) config: PathBuf,
+
+    /// As for `pysurge run`
+    #[arg(short, long = "duration", value_name = "DURATION", value_parser = parse_positive_duration, allow_negative_numbers = true)]
+    pub(crate) duration_ns: Option<u64>,
+
+    /// As for `pysurge run`
+    #[arg(long, value_name = "N", value_parser = parse_workers)]
+    pub(crate) workers: Option<u32>,
+
+    /// Draw it as a picture; - writes it to stdout, in place of the text
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) svg: Option<PathBuf>,
+
+    /// Print JSON in place of the text
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) choice: ChoiceArgs,
+}
+
+impl PlanArgs {
+    /// Whether the picture is what goes to standard output.
+    pub(crate) fn svg_to_stdout(&self) -> bool {
+        self.svg.as_deref() == Some(Path::new("-"))
+    }
+}
+
+/// `pysurge control`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub(crate) struct ControlArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<ControlCommand>,
+
+    /// The run with this process id
+    #[arg(long, global = true)]
+    pub(crate) pid: Option<u32>,
+
+    /// The run with this socket
+    #[arg(long, global = true, conflicts_with = "pid", value_name = "PATH", value_hint = ValueHint::FilePath)]
+    pub(crate) socket: Option<PathBuf>,
+
+    /// Print the answer as a line of JSON
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+/// What a run is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+pub(crate) enum ControlCommand {
+    /// Show how it stands
+    Status,
+    /// Plan nothing until it is resumed; running iterations go on
+    Pause,
+    /// Go on with the plan where it was paused
+    Resume,
+    /// Multiply all rates (or users) as planned by a factor
+    Scale {
+        /// From 0.001 to 1000; 1 is as planned
+        #[arg(value_parser = Factor::parse, allow_negative_numbers = true)]
+        factor: Factor,
+    },
+    /// Start nothing more; running iterations may finish
+    Stop {
+        /// Abandon them
+        #[arg(long)]
+        now: bool,
+    },
+}
+
+impl ControlCommand {
+    /// The same in the words of the protocol.
+    pub(crate) fn request(self) -> control::Command {
+        match self {
+            Self::Status => control::Command::Status,
+            Self::Pause => control::Command::Pause,
+            Self::Resume => control::Command::Resume,
+            Self::Scale { factor } => control::Command::Scale(factor),
+            Self::Stop { now: false } => control::Command::Stop,
+            Self::Stop { now: true } => control::Command::StopNow,
+        }
+    }
 }
 
 /// `pysurge demo`.
@@ -353,6 +433,9 @@ pub(crate) struct DemoArgs {
 
     #[command(flatten)]
     pub(crate) shown: ShowArgs,
+
+    #[command(flatten)]
+    pub(crate) live: LiveArgs,
 }
 
 /// `pysurge target`.
@@ -390,7 +473,7 @@ enum DurationError {
     NoSpan(#[from] SpanError),
     #[error("a duration cannot be negative; write 90s, 5m or 1h30m, a bare number is minutes")]
     Negative,
-    #[error("a duration must be more than 0; leave -d out to run until Ctrl+C")]
+    #[error("a duration must be more than 0; leave -d out to go by the config, or until Ctrl+C")]
     Zero,
 }
 

@@ -1,6 +1,7 @@
 //! Why a command ends without success: what is wrong, what to do about it, and the exit code. Rendered here and
 //! nowhere else; errors in a config are rendered by the crate that knows the file.
 
+use crate::control::ClientError;
 use crate::style::{ERROR, HINT, paint};
 use pysurge_config::ConfigErrors;
 use pysurge_manager::ManagerError;
@@ -42,6 +43,16 @@ pub(crate) enum CliError {
     Target { port: u16, source: io::Error },
     #[error("failed to write the log {}", path.display())]
     TargetLog { path: PathBuf, source: io::Error },
+    #[error("failed to write the picture {}", path.display())]
+    Svg { path: PathBuf, source: io::Error },
+    #[error("no pysurge of yours is running on this machine that can be controlled")]
+    NoRun,
+    #[error("no pysurge of yours with pid {pid} is running on this machine that can be controlled")]
+    NoSuchRun { pid: u32 },
+    #[error("{runs} runs go on")]
+    ManyRuns { runs: usize },
+    #[error("{run}: {source}")]
+    Control { run: String, source: ClientError },
     #[error("failed to wait for Ctrl+C")]
     Signals(io::Error),
     #[error("failed to write to standard output")]
@@ -61,7 +72,12 @@ impl CliError {
             | Self::Results(_)
             | Self::DemoMissing(_)
             | Self::Target { .. }
-            | Self::TargetLog { .. } => EXIT_USAGE,
+            | Self::TargetLog { .. }
+            | Self::Svg { .. }
+            | Self::NoRun
+            | Self::NoSuchRun { .. }
+            | Self::ManyRuns { .. }
+            | Self::Control { .. } => EXIT_USAGE,
             Self::Signals(_) | Self::Output(_) => EXIT_INTERNAL,
             Self::Manager(error) => error.exit_code(),
             Self::Stopped { exit_code } => *exit_code,
@@ -98,6 +114,17 @@ impl CliError {
             Self::Target { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
                 "ports below 1024 are for root; choose another with --port".to_owned()
             }
+            Self::NoRun => {
+                "`pysurge run` and `pysurge demo` can be, unless they have --no-control; one with --control PATH \
+                 is reached by --socket PATH"
+                    .to_owned()
+            }
+            Self::NoSuchRun { .. } => "`pysurge control` shows those there are".to_owned(),
+            Self::ManyRuns { .. } => "name one of them with --pid PID".to_owned(),
+            Self::Control {
+                source: ClientError::Silent,
+                ..
+            } => "a run that is suspended by Ctrl+Z answers once it goes on".to_owned(),
             _ => return None,
         })
     }
@@ -123,6 +150,7 @@ impl CliError {
             Self::ConfigUnreadable { source, .. }
             | Self::Target { source, .. }
             | Self::TargetLog { source, .. }
+            | Self::Svg { source, .. }
             | Self::Signals(source)
             | Self::Output(source) => Some(source),
             _ => None,
@@ -178,6 +206,21 @@ mod tests {
             CliError::TargetLog {
                 path: "/arrivals.log".into(),
                 source: refused(),
+            },
+            CliError::Svg {
+                path: "/plan.svg".into(),
+                source: refused(),
+            },
+            CliError::NoRun,
+            CliError::NoSuchRun { pid: 4711 },
+            CliError::ManyRuns { runs: 2 },
+            CliError::Control {
+                run: "pid 4711".into(),
+                source: ClientError::Silent,
+            },
+            CliError::Control {
+                run: "pid 4711".into(),
+                source: ClientError::Refused("the run is stopping".into()),
             },
             CliError::Output(io::ErrorKind::StorageFull.into()),
         ];

@@ -11,8 +11,11 @@ pub mod target;
 mod args;
 mod clock;
 mod command;
+mod control;
 mod error;
+mod keyboard;
 mod style;
+mod wait;
 mod world;
 
 pub use command::{run, run_config};

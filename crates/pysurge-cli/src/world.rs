@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, Write};
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -36,11 +37,17 @@ pub struct World {
     pub wall_ns: fn() -> u64,
     /// How the user stops the command.
     pub signals: StopSignals,
+    /// The terminal whose keys steer a run: a descriptor of standard input, where that is a terminal.
+    pub keyboard: Option<OwnedFd>,
+    /// The id of this process, which names its control socket.
+    pub pid: u32,
+    /// Where the folder for control sockets is made if `XDG_RUNTIME_DIR` names none: `/tmp`.
+    pub temp_dir: Option<PathBuf>,
 }
 
 impl World {
     /// A world with everything but arguments and streams at values that suit a test: no environment, no
-    /// terminal, two CPUs, no signals. Set the rest by struct update.
+    /// terminal, two CPUs, no signals, no place for control sockets. Set the rest by struct update.
     pub fn new(args: impl IntoIterator<Item = impl Into<OsString>>, stdout: Output, stderr: Output) -> Self {
         Self {
             args: args.into_iter().map(Into::into).collect(),
@@ -55,6 +62,9 @@ impl World {
             demo: PathBuf::from("demo"),
             wall_ns: clock::wall_ns,
             signals: StopSignals::Ignored,
+            keyboard: None,
+            pid: std::process::id(),
+            temp_dir: None,
         }
     }
 

@@ -198,6 +198,39 @@ fn a_dict_is_run_as_a_file_is() {
 }
 
 #[test]
+fn files_that_a_dict_names_count_from_the_working_directory() {
+    let key = |(name, value): (&str, Value)| (Value::Str(name.into()), value);
+    let map = |entries: Vec<(&str, Value)>| Value::Map(entries.into_iter().map(key).collect());
+    let test = map(vec![
+        ("test_class", Value::Str("module.Case".into())),
+        ("replay", Value::Str("arrivals.csv".into())),
+    ]);
+    let config =
+        pysurge_config::from_value("config", &map(vec![("tests", Value::List(vec![test]))])).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let stderr = || {
+        let stderr = Kept::default();
+        let mut world = World::new(
+            Vec::<OsString>::new(),
+            Output::new(Kept::default(), false),
+            Output::new(stderr.clone(), false),
+        );
+        world.cwd = folder.path().to_path_buf();
+        world.python = "/no/such/python".into();
+        assert_eq!(run_config(config.clone(), Some(1), false, world), 2);
+        stderr.text()
+    };
+    let missing = stderr();
+    assert!(
+        missing.contains("arrivals.csv: the file is not there") && missing.contains("tests[0].replay"),
+        "{missing}"
+    );
+    fs::write(folder.path().join("arrivals.csv"), "at\n1\n").unwrap();
+    let found = stderr();
+    assert!(found.contains("/no/such/python"), "{found}");
+}
+
+#[test]
 fn a_demo_without_its_files_says_so() {
     let ran = ran(&["pysurge", "demo"], Path::new("/"), |world| {
         world.demo = "/no/such/demo".into();

@@ -5,6 +5,7 @@
 //! Nothing here decides what is an error.
 
 use crate::Source;
+use crate::item::Place;
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str};
 use pysurge_core::event::Severity;
@@ -25,8 +26,10 @@ pub struct Diagnostic {
     pub severity: Severity,
     /// What is wrong, in one line.
     pub title: String,
-    /// Where it stands in the source, in bytes; `None` where there is no source.
+    /// Where it stands in the source, in bytes; `None` where it does not stand there.
     pub span: Option<Range<usize>>,
+    /// The flag of the command line that it is about, `-o tests[0].rate=5`; there is no `span` then.
+    pub flag: Option<String>,
     /// Where it stands as a path of keys, `tests[0].rate`; empty for the whole config or where it is not known.
     pub path: String,
     /// What is to be said of the marked text.
@@ -48,6 +51,7 @@ impl Diagnostic {
             severity: Severity::Error,
             title: title.into(),
             span: None,
+            flag: None,
             path: String::new(),
             label: None,
             related: None,
@@ -63,8 +67,12 @@ impl Diagnostic {
         }
     }
 
-    pub(crate) fn at(mut self, span: Option<Range<usize>>, path: impl Into<String>) -> Self {
-        self.span = span;
+    pub(crate) fn at(mut self, place: impl Into<Place>, path: impl Into<String>) -> Self {
+        (self.span, self.flag) = match place.into() {
+            Place::Unknown => (None, None),
+            Place::File(span) => (Some(span), None),
+            Place::Flag(flag) => (None, Some(flag.to_string())),
+        };
         self.path = path.into();
         self
     }
@@ -85,12 +93,15 @@ impl Diagnostic {
     }
 }
 
-/// Puts diagnostics into the order of the file and drops repetitions, which aliases cause.
+/// Puts diagnostics into the order of the file, those about flags first, and drops repetitions: aliases, defaults and flags bring
+/// the same value into several tests.
 pub(crate) fn in_file_order(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
     diagnostics.sort_by_key(|diagnostic| diagnostic.span.as_ref().map(|span| span.start));
     let mut seen = std::collections::HashSet::new();
     diagnostics.retain(|diagnostic| {
-        diagnostic.span.is_none() || seen.insert((diagnostic.span.clone(), diagnostic.title.clone()))
+        let path = (diagnostic.span.is_none() && diagnostic.flag.is_none()).then(|| diagnostic.path.clone());
+        let place = (diagnostic.span.clone(), diagnostic.flag.clone(), path);
+        seen.insert((place, diagnostic.title.clone()))
     });
     diagnostics
 }
@@ -170,9 +181,10 @@ fn render_one(source: &Source, diagnostic: &Diagnostic, renderer: &Renderer) -> 
         }
         group = group.element(snippet);
     } else {
-        let place = match diagnostic.path.as_str() {
-            "" => source.name.clone(),
-            path => format!("{}: {path}", source.name),
+        let place = match (&diagnostic.flag, diagnostic.path.as_str()) {
+            (Some(flag), _) => one_line(flag),
+            (None, "") => source.name.clone(),
+            (None, path) => format!("{}: {path}", source.name),
         };
         group = group.element(Origin::path(place));
         if let Some(label) = &diagnostic.label {

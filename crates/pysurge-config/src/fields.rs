@@ -2,14 +2,11 @@
 //!
 //! The known keys are those that were asked for, so that a new key of the config is one line in [`crate::form`].
 
+use crate::alike::closest;
 use crate::diagnostic::Diagnostic;
-use crate::item::{Data, Entry, Item};
+use crate::item::{Data, Entry, Item, Place, Scalar};
 use crate::resolve::shorten;
 use pysurge_core::value::Value;
-use std::ops::Range;
-
-/// How alike two keys must be (1 is equal) for "did you mean"; two letters of five may differ.
-const ALIKE: f64 = 0.6;
 
 /// What a mapping is called in messages, and what is said of keys that it does not know.
 pub(crate) struct Wording {
@@ -19,6 +16,8 @@ pub(crate) struct Wording {
     pub(crate) about_unknown: &'static str,
     /// A prefix of keys that are the user's own and are not read.
     pub(crate) own_prefix: Option<&'static str>,
+    /// What is to be said of a key that belongs somewhere else.
+    pub(crate) elsewhere: fn(&str) -> Option<String>,
 }
 
 /// A mapping that is being read.
@@ -31,11 +30,25 @@ pub(crate) struct Fields<'a> {
     missing: Vec<(&'static str, &'static str)>,
 }
 
-/// One key's value, ready to be read.
+/// One value, ready to be read: of a key, or of a place in a list.
 pub(crate) struct Field<'a> {
     pub(crate) path: String,
+    /// As messages call it.
+    pub(crate) name: String,
     pub(crate) item: &'a Item,
-    key_span: Option<Range<usize>>,
+    key_place: Place,
+}
+
+/// A key that stands there, read.
+#[derive(Debug, Clone)]
+pub(crate) struct Given<T> {
+    pub(crate) name: String,
+    /// `None` where it is wrong, which was told.
+    pub(crate) value: Option<T>,
+    /// Whether it comes from `defaults`.
+    pub(crate) inherited: bool,
+    pub(crate) path: String,
+    pub(crate) place: Place,
 }
 
 impl<'a> Fields<'a> {
@@ -57,24 +70,51 @@ impl<'a> Fields<'a> {
     /// The value of a key that must be there; `example` shows how it is written.
     pub(crate) fn required(&mut self, name: &'static str, example: &'static str) -> Option<Field<'a>> {
         let field = self.optional(name);
-        if field.is_none() {
+        self.require(name, example);
+        field
+    }
+
+    /// Says that a key must be there that was asked for already.
+    pub(crate) fn require(&mut self, name: &'static str, example: &'static str) {
+        if self.item.entry(name).is_none() {
             self.missing.push((name, example));
         }
-        field
     }
 
     /// The value of a key that may be there.
     pub(crate) fn optional(&mut self, name: &'static str) -> Option<Field<'a>> {
         self.asked.push(name);
-        self.item.entry(name).map(|entry| Field {
-            path: join(&self.path, name),
-            item: &entry.item,
-            key_span: entry.key_span.clone(),
+        self.item
+            .entry(name)
+            .map(|entry| Field::of_entry(entry, name, &self.path))
+    }
+
+    /// Reads the value of a key that may be there.
+    pub(crate) fn read<T>(
+        &mut self,
+        name: &'static str,
+        diagnostics: &mut Vec<Diagnostic>,
+        read: impl FnOnce(&Field<'a>, &mut Vec<Diagnostic>) -> Option<T>,
+    ) -> Option<Given<T>> {
+        let field = self.optional(name)?;
+        let value = read(&field, diagnostics);
+        Some(Given {
+            value,
+            inherited: false,
+            place: field.place(),
+            name: field.name,
+            path: field.path,
         })
     }
 
-    /// Tells what is missing and what is unknown. A missing key that an unknown one was probably meant for is told once.
-    pub(crate) fn finish(self, diagnostics: &mut Vec<Diagnostic>) {
+    /// The keys that were asked for.
+    pub(crate) fn asked(&self) -> &[&'static str] {
+        &self.asked
+    }
+
+    /// Tells what is missing and what is unknown; gives the keys that unknown ones were probably meant for. A missing key that an
+    /// unknown one was meant for is told once.
+    pub(crate) fn finish(self, diagnostics: &mut Vec<Diagnostic>) -> Vec<&'static str> {
         let mut meant = Vec::new();
         for entry in self.entries {
             if let Some(error) = self.unknown(entry, &mut meant) {
@@ -85,7 +125,7 @@ impl<'a> Fields<'a> {
             if !meant.contains(name) {
                 diagnostics.push(
                     Diagnostic::error(format!("{} has no `{name}`", self.wording.whole))
-                        .at(self.item.span.clone(), &self.path)
+                        .at(self.item.place.clone(), &self.path)
                         .hint(if example.contains('\n') {
                             format!("add\n{example}")
                         } else {
@@ -94,6 +134,7 @@ impl<'a> Fields<'a> {
                 );
             }
         }
+        meant
     }
 
     fn unknown(&self, entry: &Entry, meant: &mut Vec<&'static str>) -> Option<Diagnostic> {
@@ -109,16 +150,22 @@ impl<'a> Fields<'a> {
         {
             return None;
         }
-        let hint = match self.closest(&written) {
-            Some(name) => {
-                meant.push(name);
-                format!("did you mean `{name}`?")
+        let hint = (self.wording.elsewhere)(&written).unwrap_or_else(|| {
+            // On the command line a key that stands in the file may well be meant.
+            let free =
+                |name: &&&str| matches!(entry.key_place, Place::Flag(_)) || self.item.entry(name).is_none();
+            let free = self.asked.iter().filter(free);
+            match closest(&written, free.copied()) {
+                Some(name) => {
+                    meant.extend(self.asked.iter().find(|asked| **asked == name));
+                    format!("did you mean `{name}`?")
+                }
+                None => self.known(),
             }
-            None => self.known(),
-        };
+        });
         Some(
             Diagnostic::error(format!("unknown key `{}`", shorten(&written)))
-                .at(entry.key_span.clone(), join(&self.path, &shorten(&written)))
+                .at(entry.key_place.clone(), join(&self.path, &shorten(&written)))
                 .hint(hint),
         )
     }
@@ -131,30 +178,87 @@ impl<'a> Fields<'a> {
             _ => format!("the keys here are {}{about}", names.join(", ")),
         }
     }
+}
 
-    /// The known key, not written here yet, that is most like an unknown one.
-    fn closest(&self, written: &str) -> Option<&'static str> {
-        let written = written.to_lowercase().replace('-', "_");
-        let likeness = |name: &str| {
-            let part = written.len() >= 3 && (name.contains(&written) || written.contains(name));
-            let likeness = strsim::normalized_damerau_levenshtein(&written, name);
-            if part { likeness.max(ALIKE) } else { likeness }
+impl<'a> Field<'a> {
+    /// The value of a mapping's entry, whose name is a string.
+    pub(crate) fn of_entry(entry: &'a Entry, name: &str, path: &str) -> Self {
+        Self {
+            path: join(path, name),
+            name: name.to_owned(),
+            item: &entry.item,
+            key_place: entry.key_place.clone(),
+        }
+    }
+
+    /// The values of a list.
+    pub(crate) fn entries(&self, items: &'a [Item]) -> impl Iterator<Item = Field<'a>> {
+        items.iter().enumerate().map(|(i, item)| Field {
+            path: format!("{}[{i}]", self.path),
+            name: format!("{}[{i}]", self.name),
+            item,
+            key_place: Place::Unknown,
+        })
+    }
+
+    /// The scalar, where it is one.
+    pub(crate) fn scalar(&self) -> Option<&'a Scalar> {
+        match &self.item.data {
+            Data::Scalar(scalar) => Some(scalar),
+            _ => None,
+        }
+    }
+
+    /// An error about the value, marked at the value, or at its key where nothing was written.
+    pub(crate) fn error(&self, title: impl Into<String>) -> Diagnostic {
+        Diagnostic::error(title).at(self.place(), &self.path)
+    }
+
+    /// As [`Field::error`], and shows the value where the mark does not: what a variable stands for, what a dict holds.
+    pub(crate) fn value_error(&self, title: impl Into<String>) -> Diagnostic {
+        let error = self.error(title);
+        let Some(scalar) = self.scalar() else {
+            return error;
         };
-        self.asked
-            .iter()
-            .filter(|name| self.item.entry(name).is_none())
-            .map(|name| (likeness(name), *name))
-            .filter(|(likeness, _)| *likeness >= ALIKE)
-            .max_by(|a, b| a.0.total_cmp(&b.0))
-            .map(|(_, name)| name)
+        match (&scalar.template, &self.item.place) {
+            (Some(_), _) if scalar.value == Value::Null => error.label("stands for nothing"),
+            (Some(_), _) => error.label(format!("stands for {}", shorten(&scalar.value.to_string()))),
+            (None, Place::Unknown) => error.label(format!("it is {}", shorten(&scalar.value.to_string()))),
+            (None, _) => error,
+        }
+    }
+
+    /// Tells that the value is of the wrong kind; what is broken was told before. `wanted` is `a number`.
+    pub(crate) fn tell_kind(&self, wanted: &str, hint: &str, diagnostics: &mut Vec<Diagnostic>) {
+        let name = &self.name;
+        let error = match &self.item.data {
+            Data::Broken => return,
+            _ if self.item.is_null() => self.value_error(format!("`{name}` has no value")),
+            _ => self.value_error(format!("`{name}` must be {wanted}, this is {}", self.item.kind())),
+        };
+        diagnostics.push(error.hint(hint));
+    }
+
+    fn place(&self) -> Place {
+        self.item.place.or(&self.key_place)
     }
 }
 
-impl Field<'_> {
-    /// An error about the value, marked at the value, or at its key where nothing was written.
+impl<T> Given<T> {
+    /// An error about the key and its value together with others.
     pub(crate) fn error(&self, title: impl Into<String>) -> Diagnostic {
-        let written = self.item.span.clone().filter(|span| !span.is_empty());
-        Diagnostic::error(title).at(written.or_else(|| self.key_span.clone()), &self.path)
+        Diagnostic::error(title).at(self.place.clone(), &self.path)
+    }
+
+    /// The same without its value.
+    pub(crate) fn bare(&self) -> Given<()> {
+        Given {
+            name: self.name.clone(),
+            value: self.value.as_ref().map(|_| ()),
+            inherited: self.inherited,
+            path: self.path.clone(),
+            place: self.place.clone(),
+        }
     }
 }
 

@@ -2,15 +2,27 @@
 //!
 //! Both ways in (YAML text and a live dict) meet here; the form of the file is checked on items only.
 
+use crate::resolve::VALUE_BYTES;
 use pysurge_core::value::Value;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// One value.
 #[derive(Debug, Clone)]
 pub(crate) struct Item {
-    /// Where it was written, in bytes of the source; `None` where there is no source.
-    pub(crate) span: Option<Range<usize>>,
+    pub(crate) place: Place,
     pub(crate) data: Data,
+}
+
+/// Where something was written.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Place {
+    /// In a dict, which has no text, or nowhere.
+    Unknown,
+    /// In the file, in bytes.
+    File(Range<usize>),
+    /// On the command line: the flag with its value, as it is to be shown.
+    Flag(Arc<str>),
 }
 
 #[derive(Debug, Clone)]
@@ -43,8 +55,33 @@ pub(crate) struct Template {
 #[derive(Debug, Clone)]
 pub(crate) struct Entry {
     pub(crate) key: Value,
-    pub(crate) key_span: Option<Range<usize>>,
+    pub(crate) key_place: Place,
     pub(crate) item: Item,
+}
+
+impl Place {
+    /// The bytes of the file, where it is there.
+    pub(crate) fn span(&self) -> Option<Range<usize>> {
+        match self {
+            Self::File(span) => Some(span.clone()),
+            Self::Unknown | Self::Flag(_) => None,
+        }
+    }
+
+    /// This place, or the other one where nothing was written here.
+    pub(crate) fn or(&self, other: &Self) -> Self {
+        match (self, other) {
+            (Self::Unknown, _) => other.clone(),
+            (Self::File(span), Self::File(_) | Self::Flag(_)) if span.is_empty() => other.clone(),
+            (Self::File(_) | Self::Flag(_), _) => self.clone(),
+        }
+    }
+}
+
+impl From<Range<usize>> for Place {
+    fn from(span: Range<usize>) -> Self {
+        Self::File(span)
+    }
 }
 
 impl Item {
@@ -55,7 +92,7 @@ impl Item {
             Value::Map(entries) => {
                 let entry = |(key, value): &(Value, Value)| Entry {
                     key: key.clone(),
-                    key_span: None,
+                    key_place: Place::Unknown,
                     item: Self::from_value(value),
                 };
                 Data::Map(entries.iter().map(entry).collect())
@@ -66,7 +103,10 @@ impl Item {
                 template: None,
             }),
         };
-        Self { span: None, data }
+        Self {
+            place: Place::Unknown,
+            data,
+        }
     }
 
     /// The value alone; `None` where a part of it is broken.
@@ -92,12 +132,64 @@ impl Item {
             .find(|entry| matches!(&entry.key, Value::Str(text) if text == key))
     }
 
+    /// As [`Item::entry`], to be changed.
+    pub(crate) fn entry_mut(&mut self, key: &str) -> Option<&mut Entry> {
+        let Data::Map(entries) = &mut self.data else {
+            return None;
+        };
+        entries
+            .iter_mut()
+            .find(|entry| matches!(&entry.key, Value::Str(text) if text == key))
+    }
+
+    /// Says of the value and all that is in it where it was written.
+    pub(crate) fn relocate(&mut self, place: &Place) {
+        self.place = place.clone();
+        match &mut self.data {
+            Data::Scalar(_) | Data::Broken => {}
+            Data::List(items) => items.iter_mut().for_each(|item| item.relocate(place)),
+            Data::Map(entries) => entries.iter_mut().for_each(|entry| {
+                entry.key_place = place.clone();
+                entry.item.relocate(place);
+            }),
+        }
+    }
+
+    /// The text, where it is a string.
+    pub(crate) fn text(&self) -> Option<&str> {
+        match &self.data {
+            Data::Scalar(Scalar {
+                value: Value::Str(text),
+                ..
+            }) => Some(text),
+            _ => None,
+        }
+    }
+
     /// The value at a place of a list.
     pub(crate) fn at(&self, index: usize) -> Option<&Item> {
         match &self.data {
             Data::List(items) => items.get(index),
             _ => None,
         }
+    }
+
+    /// About what it costs in memory.
+    pub(crate) fn size_bytes(&self) -> usize {
+        let inside = match &self.data {
+            Data::Scalar(scalar) => match &scalar.value {
+                Value::Str(text) | Value::BigInt(text) => text.len(),
+                Value::Bytes(bytes) | Value::Pickled(bytes) => bytes.len(),
+                _ => 0,
+            },
+            Data::List(items) => items.iter().map(Self::size_bytes).sum(),
+            Data::Map(entries) => entries
+                .iter()
+                .map(|entry| VALUE_BYTES + entry.item.size_bytes())
+                .sum(),
+            Data::Broken => 0,
+        };
+        VALUE_BYTES + inside
     }
 
     /// What it is, in the words of [`Value::kind`].

@@ -10,30 +10,39 @@
 //! `$${` is a literal `${`. A `$` without a `{` stays as it is, as it did in 1.0.1; so does a `${` that starts
 //! no variable (`${1}`, `${a b}`), with a warning. A variable's value is not looked at for further variables.
 //!
+//! # From text to plan
+//! Text, nodes (`syntax`), items with aliases and variables worked in (`resolve`), overrides of the command line put over them
+//! (`overrides`), the form read and checked (`form`), and of the plan the tests that were asked for ([`Config::select`]).
+//!
 //! This crate does no I/O: text comes in, the environment comes as a closure, and what is to be shown goes out as text.
 
+mod alike;
 mod bytes;
 mod diagnostic;
 mod env;
 mod fields;
 mod form;
+mod found_later;
 mod item;
-mod load;
+mod overrides;
 mod resolve;
 mod scalar;
+mod select;
 mod syntax;
 mod syntax_error;
 mod timestamp;
 mod write;
 
 pub use diagnostic::{ConfigErrors, Diagnostic};
+pub use select::Selection;
 
 use form::ConfigForm;
-use item::Item;
+use found_later::Test;
+use item::{Data, Item};
 use pysurge_core::event::Severity;
 use pysurge_core::plan::Plan;
 use pysurge_core::value::Value;
-use pysurge_core::wire::LoadError;
+use pysurge_core::wire::{LoadError, LoadFault};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -49,16 +58,28 @@ pub struct Source {
 /// A config that was read without an error.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// What to run. `duration_ns` is `None`, `name` the stem of the file's name.
+    /// What to run. Its name is the stem of the file's name where the config gives none.
     pub plan: Plan,
     /// What is allowed but probably not meant, in the order of the file.
     pub warnings: Vec<Diagnostic>,
     source: Arc<Source>,
     root: Item,
+    /// Where in the file each test of the plan stood.
+    positions: Vec<usize>,
 }
 
 /// Reads a config from the text of a YAML file; `env` looks up an environment variable.
 pub fn parse(source: &Source, env: &dyn Fn(&str) -> Option<String>) -> Result<Config, ConfigErrors> {
+    parse_with(source, env, &[])
+}
+
+/// As [`parse`], with values of the command line put over those of the file: `duration=5m`, `defaults.rate=50`, `tests[0].rate=5`,
+/// `tests.NAME.kwargs.size=10`, `tests[*].rate=5`. A later one wins. The value is YAML, as in the file; nothing is null.
+pub fn parse_with(
+    source: &Source,
+    env: &dyn Fn(&str) -> Option<String>,
+    overrides: &[String],
+) -> Result<Config, ConfigErrors> {
     // A byte order mark is no part of the document, and the parser would count it.
     let text = source.text.strip_prefix('\u{feff}').unwrap_or(&source.text);
     let source = Arc::new(Source {
@@ -70,15 +91,19 @@ pub fn parse(source: &Source, env: &dyn Fn(&str) -> Option<String>) -> Result<Co
         Some(tree) => resolve::resolve(&tree, &source.text, env, &mut diagnostics),
         None => Ok(Item::from_value(&Value::Null)),
     });
-    let root = match resolved {
+    let mut root = match resolved {
         Ok(root) => root,
         Err(error) => {
             diagnostics.push(*error);
             return Err(ConfigErrors::new(source, diagnostics));
         }
     };
+    overrides::apply(&mut root, overrides, env, &mut diagnostics);
     let stem = Path::new(&source.name).file_stem();
-    let name = stem.map_or_else(|| "config".to_owned(), |stem| stem.to_string_lossy().into_owned());
+    let name = stem.map_or_else(
+        || Plan::NAME_OF_DICT.to_owned(),
+        |stem| stem.to_string_lossy().into_owned(),
+    );
     check(source, name, root, diagnostics)
 }
 
@@ -98,17 +123,14 @@ fn check(
     root: Item,
     mut diagnostics: Vec<Diagnostic>,
 ) -> Result<Config, ConfigErrors> {
-    let form = ConfigForm::read(&root, &mut diagnostics);
+    let plan = ConfigForm::plan(&root, name, &mut diagnostics);
     let failed = diagnostics
         .iter()
         .any(|diagnostic| diagnostic.severity == Severity::Error);
-    match form {
-        Some(form) if !failed => Ok(Config {
-            plan: Plan {
-                name,
-                tests: form.tests.into_iter().map(Into::into).collect(),
-                duration_ns: None,
-            },
+    match plan {
+        Some(plan) if !failed => Ok(Config {
+            positions: (0..plan.tests.len()).collect(),
+            plan,
             warnings: diagnostic::in_file_order(diagnostics),
             source,
             root,
@@ -118,15 +140,69 @@ fn check(
 }
 
 impl Config {
+    /// Keeps the tests that are asked for, each with the seed that it has in the whole config. After an error nothing has changed.
+    pub fn select(&mut self, selection: &Selection) -> Result<(), ConfigErrors> {
+        let kept = select::kept(&self.plan, selection).map_err(|errors| self.errors(errors))?;
+        select::keep(&kept, &mut self.positions);
+        let old: Vec<usize> = kept
+            .iter()
+            .enumerate()
+            .filter(|(_, kept)| **kept)
+            .map(|(old, _)| old)
+            .collect();
+        if let Some(tests) = self.root.entry_mut("tests")
+            && let Data::List(items) = &mut tests.item.data
+        {
+            for (new, &old) in old.iter().enumerate() {
+                if new != old {
+                    select::keep_seed(&mut items[old], &self.plan.tests[old]);
+                }
+            }
+            select::keep(&kept, items);
+        }
+        select::keep(&kept, &mut self.plan.tests);
+        Ok(())
+    }
+
+    /// Tells of tests that would not be measured, or not run at all, in a run of the plan's duration. To be asked once
+    /// that is settled: the command line may give another than the config.
+    pub fn check_duration(&self) -> Result<(), ConfigErrors> {
+        let Some(run_ns) = self.plan.duration_ns else {
+            return Ok(());
+        };
+        let tests = self.plan.tests.iter().enumerate();
+        let errors: Vec<Diagnostic> = tests
+            .filter_map(|(index, test)| found_later::too_short(&self.root, self.test(index), test, run_ns))
+            .collect();
+        if errors.is_empty() {
+            Ok(())
+        } else {
+            Err(self.errors(errors))
+        }
+    }
+
     /// Joins what a worker found wrong with the tests (one entry per test of the plan) to the places in the config.
     pub fn load_errors(&self, errors: &[Option<LoadError>]) -> ConfigErrors {
-        let diagnostic = |(position, error): (usize, &Option<LoadError>)| {
-            error
-                .as_ref()
-                .map(|error| load::diagnostic(&self.root, position, error))
+        let diagnostic = |(index, error): (usize, &Option<LoadError>)| {
+            let error = error.as_ref()?;
+            Some(found_later::diagnostic(&self.root, self.test(index), error))
         };
-        let diagnostics = errors.iter().enumerate().filter_map(diagnostic).collect();
-        ConfigErrors::new(Arc::clone(&self.source), diagnostics)
+        self.errors(errors.iter().enumerate().filter_map(diagnostic).collect())
+    }
+
+    /// What is wrong with the file of a test's `replay`, joined to its place in the config.
+    pub fn replay_error(&self, position: usize, message: &str, hint: Option<&str>) -> ConfigErrors {
+        let error = LoadError {
+            fault: LoadFault::Replay,
+            message: message.to_owned(),
+            hint: hint.map(str::to_owned),
+            traceback: String::new(),
+        };
+        self.errors(vec![found_later::diagnostic(
+            &self.root,
+            self.test(position),
+            &error,
+        )])
     }
 
     /// The warnings as the user reads them; empty where there are none, no line break at the end.
@@ -134,11 +210,20 @@ impl Config {
         diagnostic::render(&self.source, &self.warnings, color)
     }
 
-    /// The config as resolved, as YAML that reads back to the same plan. Values that came from the environment are
-    /// written as they stood in the file (`${TOKEN}`), so that no secret is written to a disk.
+    /// The config as resolved, as YAML that reads back to the same plan: overrides are in it, tests that were not selected are not.
+    /// Values that came from the environment are written as they stood in the file (`${TOKEN}`), so that no secret is written to a disk.
     pub fn resolved_yaml(&self) -> String {
         let about = "# The config of this run as pysurge read it; variables (${NAME}) are kept as written.\n";
         about.to_owned() + &write::document(&self.root)
+    }
+
+    fn test(&self, index: usize) -> Test {
+        let position = self.positions.get(index).copied().unwrap_or(index);
+        Test { index, position }
+    }
+
+    fn errors(&self, diagnostics: Vec<Diagnostic>) -> ConfigErrors {
+        ConfigErrors::new(Arc::clone(&self.source), diagnostics)
     }
 }
 

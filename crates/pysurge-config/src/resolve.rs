@@ -14,10 +14,10 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 /// The most bytes a config may expand to, each value counted with [`VALUE_BYTES`] on top of its text.
-const MAX_EXPANDED_BYTES: usize = 32 * 1024 * 1024;
+pub(crate) const MAX_EXPANDED_BYTES: usize = 32 * 1024 * 1024;
 
 /// About what a value costs in memory.
-const VALUE_BYTES: usize = 64;
+pub(crate) const VALUE_BYTES: usize = 64;
 
 /// Resolves a whole document. An error here is one after which nothing more can be said.
 pub(crate) fn resolve(
@@ -49,7 +49,7 @@ impl<'a> Resolver<'a> {
         let node = self.tree.node(id);
         if depth > MAX_DEPTH {
             let title = format!("lists and mappings are nested more than {MAX_DEPTH} deep");
-            return Err(Diagnostic::error(title).at(Some(node.span.clone()), "").into());
+            return Err(Diagnostic::error(title).at(node.span.clone(), "").into());
         }
         self.count(node, 0)?;
         let data = match &node.kind {
@@ -65,7 +65,7 @@ impl<'a> Resolver<'a> {
             }
         };
         Ok(Item {
-            span: Some(node.span.clone()),
+            place: node.span.clone().into(),
             data,
         })
     }
@@ -80,7 +80,7 @@ impl<'a> Resolver<'a> {
         }
         let title = format!("the config expands to more than {} MiB", MAX_EXPANDED_BYTES >> 20);
         Err(Diagnostic::error(title)
-            .at(Some(node.span.clone()), "")
+            .at(node.span.clone(), "")
             .hint("an alias (`*name`) counts each time it is used: use fewer of them")
             .into())
     }
@@ -128,7 +128,7 @@ impl<'a> Resolver<'a> {
             Ok(value) => Some(value),
             Err(bad) => {
                 let mut error = Diagnostic::error(format!("`{}` {}", shorten(shown), bad.reason))
-                    .at(Some(node.span.clone()), "");
+                    .at(node.span.clone(), "");
                 error.hint = bad.hint.map(str::to_owned);
                 self.diagnostics.push(error);
                 None
@@ -140,7 +140,7 @@ impl<'a> Resolver<'a> {
         for name in &expanded.unset {
             self.diagnostics.push(
                 Diagnostic::error(format!("the environment variable {name} is not set"))
-                    .at(Some(self.within(node, &format!("${{{name}}}"))), "")
+                    .at(self.within(node, &format!("${{{name}}}")), "")
                     .hint(format!(
                         "set it, or give a default: ${{{name}:-default}}; for the text itself write $${{{name}}}"
                     )),
@@ -152,7 +152,7 @@ impl<'a> Resolver<'a> {
                     "`{}` is no variable and stays as it is",
                     shorten(written)
                 ))
-                .at(Some(self.within(node, written)), "")
+                .at(self.within(node, written), "")
                 .hint(format!(
                     "a variable is ${{NAME}} or ${{NAME:-default}}; for the text itself write ${}",
                     shorten(written)
@@ -186,8 +186,7 @@ impl<'a> Resolver<'a> {
         } else {
             "a scalar may have !!str, !!int, !!float, !!bool, !!null, !!binary or !!timestamp"
         };
-        self.diagnostics
-            .push(error.at(Some(node.span.clone()), "").hint(hint));
+        self.diagnostics.push(error.at(node.span.clone(), "").hint(hint));
         None
     }
 
@@ -219,7 +218,7 @@ impl<'a> Resolver<'a> {
             }
             unique.put(Entry {
                 key,
-                key_span: Some(key_node.span.clone()),
+                key_place: key_node.span.clone().into(),
                 item,
             });
         }
@@ -247,7 +246,7 @@ impl<'a> Resolver<'a> {
             if depth > MAX_DEPTH || !matches!(source.kind, Kind::Map(_)) {
                 self.diagnostics.push(
                     Diagnostic::error("only a mapping, or a list of mappings, can be merged by `<<`")
-                        .at(Some(source.span.clone()), "")
+                        .at(source.span.clone(), "")
                         .hint("write `<<: *name`, where `&name` stands before a mapping"),
                 );
                 continue;
@@ -259,9 +258,8 @@ impl<'a> Resolver<'a> {
 
     fn key(&mut self, node: &Node) -> Result<Option<Value>, Fatal> {
         let Kind::Scalar { text, plain } = &node.kind else {
-            self.diagnostics.push(
-                Diagnostic::error("a list or a mapping cannot be a key").at(Some(node.span.clone()), ""),
-            );
+            self.diagnostics
+                .push(Diagnostic::error("a list or a mapping cannot be a key").at(node.span.clone(), ""));
             return Ok(None);
         };
         self.count(node, text.len())?;
@@ -271,7 +269,7 @@ impl<'a> Resolver<'a> {
     fn tell_duplicate(&mut self, key: &Value, first: Range<usize>, again: &Node) {
         self.diagnostics.push(
             Diagnostic::warning(format!("the key {} stands here twice", shorten(&key.to_string())))
-                .at(Some(again.span.clone()), "")
+                .at(again.span.clone(), "")
                 .label("this one counts")
                 .related(Some(first), "this one is ignored"),
         );

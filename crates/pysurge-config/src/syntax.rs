@@ -120,7 +120,7 @@ impl Builder<'_> {
                 let title = "the file holds more than one YAML document";
                 let hint = "remove the second `---`, or put the other document into a file of its own";
                 return Err(Diagnostic::error(title)
-                    .at(Some(self.line_from(at)), "")
+                    .at(self.line_from(at), "")
                     .hint(hint)
                     .into());
             }
@@ -156,7 +156,7 @@ impl Builder<'_> {
                 Some(Anchor::Open) | None => {
                     let span = self.offsets.of_marker(&span.start)..self.offsets.of_marker(&span.end);
                     let title = "an alias stands inside the value that it refers to";
-                    return Err(Diagnostic::error(title).at(Some(span), "").into());
+                    return Err(Diagnostic::error(title).at(span, "").into());
                 }
             },
             _ => {}
@@ -168,7 +168,7 @@ impl Builder<'_> {
         let line = self.line_from(self.offsets.of_marker(&span.start));
         if self.open.len() >= MAX_DEPTH {
             let title = format!("lists and mappings are nested more than {MAX_DEPTH} deep");
-            return Err(Diagnostic::error(title).at(Some(line), "").into());
+            return Err(Diagnostic::error(title).at(line, "").into());
         }
         let node = self.push(line, tag, kind);
         self.anchors.insert(anchor, Anchor::Open);

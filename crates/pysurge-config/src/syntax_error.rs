@@ -114,18 +114,18 @@ pub(crate) fn explain(info: &str, text: &str, at: usize) -> Diagnostic {
     let span = at..text[at..].chars().next().map_or(at, |c| at + c.len_utf8());
     if let Some(tab) = tab_in_indentation(info, text, at) {
         return Diagnostic::error("a tab is used as indentation")
-            .at(Some(tab..tab + 1), "")
+            .at(tab..tab + 1, "")
             .label("a tab")
             .hint("YAML is indented with spaces: replace the tabs");
     }
     if at_variable(text, at) {
         return Diagnostic::error("a variable within braces or brackets must be in quotes")
-            .at(Some(span), "")
+            .at(span, "")
             .hint("write \"${NAME}\", or write the mapping over several lines without braces");
     }
     match KNOWN.iter().find(|(theirs, ..)| info.contains(theirs)) {
-        Some((_, title, hint)) => Diagnostic::error(*title).at(Some(span), "").hint(*hint),
-        None => Diagnostic::error(format!("this is no valid YAML: {info}")).at(Some(span), ""),
+        Some((_, title, hint)) => Diagnostic::error(*title).at(span, "").hint(*hint),
+        None => Diagnostic::error(format!("this is no valid YAML: {info}")).at(span, ""),
     }
 }
 

@@ -217,7 +217,7 @@ fn warnings() {
   rate: 2
 ";
     let config = read(text).unwrap();
-    assert_eq!(config.plan.tests[0].rate.to_string(), "2");
+    assert_eq!(config.plan.tests[0].load_in_words(), "2/s, evenly spaced");
     assert_eq!(config.warnings.len(), 3);
     insta::assert_snapshot!(config.render_warnings(false));
 }

@@ -2,15 +2,17 @@
 //! A sink never reaches back.
 
 use crate::plan::Plan;
-use crate::schedule::Stripe;
+use crate::schedule::{Change, Stripe};
 use crate::summary::Summary;
 use crate::wire::{LoadError, LogRecord, Rehearsed, StartupError, TestInfo};
 
 /// Why a run stopped; a later one is more urgent and wins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum StopReason {
-    /// The planned duration was reached.
+    /// The planned duration was reached, or the last stage of every test.
     Duration,
+    /// Every planned iteration is done.
+    Iterations,
     /// Ctrl+C or SIGTERM.
     Signal,
     /// Ctrl+C a second time: the grace period was skipped.
@@ -26,6 +28,17 @@ pub enum Stream {
     Stdout,
     /// Standard error.
     Stderr,
+}
+
+/// Who asked for something while the run goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Actor {
+    /// A key at the terminal.
+    Key,
+    /// A client of the control socket.
+    Socket,
+    /// Ctrl+Z, and `fg` or `bg` after it.
+    Suspension,
 }
 
 /// How grave a notice of the manager is.
@@ -82,6 +95,15 @@ pub enum RunEvent {
     },
     /// About once a second while the run goes on, with everything known so far.
     Progress(Box<Summary>),
+    /// From an instant on the run goes on otherwise.
+    Changed {
+        /// From when on and how; run time.
+        change: Change,
+        /// The same instant as wall time.
+        wall_ns: u64,
+        /// Who asked.
+        by: Actor,
+    },
     /// No new iterations from here on.
     Stopping {
         /// Why.

@@ -1,6 +1,6 @@
 //! The pure heart of pysurge.
 //!
-//! Whatever decides or describes lives here: the schedule of planned instants, the measures and how they
+//! Whatever decides or describes lives here: the schedule of planned instants, the users of the closed model, the measures and how they
 //! merge, the accounting identity, the verdict, the wire messages, the events of a run and its summary.
 //!
 //! This crate never reads a clock, starts a thread, touches a file or knows Python: every function is a
@@ -8,16 +8,21 @@
 //! (durations); the name of a number ends in its unit.
 
 pub mod account;
+pub mod capacity;
+pub mod control;
 pub mod event;
 pub mod failure;
+pub mod forecast;
 pub mod histogram;
 pub mod measure;
 pub mod plan;
 pub mod rate;
+pub mod replay;
 pub mod schedule;
 pub mod sketch;
 pub mod span;
 pub mod summary;
+pub mod users;
 pub mod value;
 pub mod verdict;
 pub mod wire;

@@ -5,7 +5,8 @@ use crate::span::decimal_times;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// How many iterations per second are planned, over all workers: a positive multiple of 10⁻⁹/s.
+/// How many iterations per second are planned, over all workers: a multiple of 10⁻⁹/s. Only [`Rate::ZERO`], which no text
+/// parses to, is not positive.
 ///
 /// An integer inside, so that a rate such as 3.7/s, which no binary float holds, still gives an exact count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -25,12 +26,18 @@ pub enum RateError {
     /// Above [`MAX_RATE_PER_S`].
     #[error("a rate must be at most {MAX_RATE_PER_S} per second")]
     TooHigh,
+    /// A unit of time that is none: `5/x`.
+    #[error("a rate is per s, m, h or d, such as 3000/m")]
+    BadUnit,
     /// Infinite, not a number, or no decimal number at all.
     #[error("a rate must be a number")]
     NotANumber,
 }
 
 impl Rate {
+    /// No iterations at all: where a ramp begins or ends.
+    pub const ZERO: Self = Self { nano_per_s: 0 };
+
     /// A rate from billionths of an iteration per second.
     pub fn from_nano_per_s(nano_per_s: u64) -> Result<Self, RateError> {
         if nano_per_s == 0 {
@@ -42,15 +49,34 @@ impl Rate {
         Ok(Self { nano_per_s })
     }
 
-    /// A rate from decimal text such as `0.2`, exactly.
+    /// A rate from decimal text, exactly: `0.2` per second, `3000/m` per minute, `2/h` per hour (also `50/s`, `5/d`).
     pub fn parse(text: &str) -> Result<Self, RateError> {
         let text = text.trim();
+        if let Some((number, per)) = text.split_once('/') {
+            return Self::parse_per(number.trim(), per.trim());
+        }
         if let Some(nano_per_s) = decimal_times(text, NANOS_PER_SEC) {
             return Self::from_nano_per_s(nano_per_s);
         }
         text.parse::<f64>()
             .map_err(|_| RateError::NotANumber)
             .and_then(Self::from_per_s)
+    }
+
+    fn parse_per(number: &str, per: &str) -> Result<Self, RateError> {
+        let seconds = match per {
+            "s" | "sec" | "second" => 1,
+            "m" | "min" | "minute" => 60,
+            "h" | "hour" => 3_600,
+            "d" | "day" => 86_400,
+            _ => return Err(RateError::BadUnit),
+        };
+        let per_span = decimal_times(number, NANOS_PER_SEC).ok_or(RateError::NotANumber)?;
+        // Rounded down: the first arrival stands at 0, so 2/h plans exactly 20 in ten hours, and would plan 21 rounded up.
+        match per_span / seconds {
+            0 => Err(RateError::NotPositive),
+            nano_per_s => Self::from_nano_per_s(nano_per_s),
+        }
     }
 
     /// A rate from a float in iterations per second, rounded to a billionth.
@@ -109,6 +135,22 @@ mod tests {
         assert_eq!(Rate::parse("1e3").unwrap().nano_per_s(), 1_000_000_000_000);
         assert_eq!(Rate::parse("3.7").unwrap().to_string(), "3.7");
         assert_eq!(Rate::parse("1000").unwrap().to_string(), "1000");
+    }
+
+    #[test]
+    fn rates_may_be_per_minute_or_hour() {
+        for (text, shown) in [
+            ("3000/m", "50"),
+            ("2/h", "0.000555555"),
+            ("50/s", "50"),
+            ("0.5 / min", "0.008333333"),
+            ("86400/d", "1"),
+        ] {
+            assert_eq!(Rate::parse(text).unwrap().to_string(), shown, "{text}");
+        }
+        assert_eq!(Rate::parse("5/x"), Err(RateError::BadUnit));
+        assert_eq!(Rate::parse("x/s"), Err(RateError::NotANumber));
+        assert_eq!(Rate::parse("0/m"), Err(RateError::NotPositive));
     }
 
     #[test]

@@ -142,6 +142,41 @@ pub fn format_span_f64(ns: f64) -> String {
     format_clock(ns)
 }
 
+/// Writes a span exactly, the way it is written in a config: `1m30s`, `1.5s`, `250ms`, `0s`.
+pub fn format_span_plain(ns: u64) -> String {
+    if ns == 0 {
+        return "0s".to_owned();
+    }
+    let (days, ns) = (ns / (86_400 * NANOS_PER_SEC), ns % (86_400 * NANOS_PER_SEC));
+    let (hours, ns) = (ns / (3_600 * NANOS_PER_SEC), ns % (3_600 * NANOS_PER_SEC));
+    let (minutes, ns) = (ns / (60 * NANOS_PER_SEC), ns % (60 * NANOS_PER_SEC));
+    let mut text = String::new();
+    for (count, unit) in [(days, 'd'), (hours, 'h'), (minutes, 'm')] {
+        if count > 0 {
+            text.push_str(&count.to_string());
+            text.push(unit);
+        }
+    }
+    let (unit_ns, unit) = match ns {
+        0 => return text,
+        _ if ns >= NANOS_PER_SEC => (NANOS_PER_SEC, "s"),
+        _ if ns >= 1_000_000 => (1_000_000, "ms"),
+        _ if ns >= 1_000 => (1_000, "us"),
+        _ => (1, "ns"),
+    };
+    let (whole, rest) = (ns / unit_ns, ns % unit_ns);
+    let places = unit_ns.ilog10() as usize;
+    let fraction = if rest == 0 {
+        String::new()
+    } else {
+        format!(".{rest:0places$}").trim_end_matches('0').to_owned()
+    };
+    text.push_str(&whole.to_string());
+    text.push_str(&fraction);
+    text.push_str(unit);
+    text
+}
+
 /// Writes a long span in whole seconds: `45s`, `1m30s`, `2h05m`, `3d04h`.
 #[expect(
     clippy::cast_possible_truncation,
@@ -211,6 +246,23 @@ mod tests {
         assert_eq!(parse_span_or_minutes("90s"), Ok(90 * NANOS_PER_SEC));
         assert!(parse_span_or_minutes("abc").is_err());
         assert!(parse_span_or_minutes(".").is_err());
+    }
+
+    #[test]
+    fn spans_are_written_exactly() {
+        for text in [
+            "0s",
+            "90ns",
+            "250ms",
+            "1.5s",
+            "1m30s",
+            "1h",
+            "2d3h4m5.000000006s",
+            "1h1ms",
+            "999.999us",
+        ] {
+            assert_eq!(format_span_plain(parse_span(text).unwrap()), text);
+        }
     }
 
     #[test]

@@ -28,8 +28,10 @@ pub enum Status {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StopCause {
-    /// The planned duration was reached.
+    /// The planned duration was reached, or the last stage of every test.
     Duration,
+    /// Every planned iteration is done.
+    Iterations,
     /// Ctrl+C or SIGTERM.
     Signal,
     /// Ctrl+C twice: running iterations were abandoned.
@@ -47,6 +49,8 @@ pub struct Summary {
     pub pysurge_version: String,
     /// The run's name.
     pub name: String,
+    /// The run's tags.
+    pub tags: Vec<String>,
     /// Whether the run is over.
     pub status: Status,
     /// Why it stopped; absent while it goes on.
@@ -57,13 +61,20 @@ pub struct Summary {
     pub started_at: String,
     /// How long iterations were planned, in seconds; absent where the run goes on until it is stopped.
     pub planned_duration_s: Option<f64>,
-    /// From the start to the end of the plan (its duration, or the stop if that came first; now, while it goes on), in seconds.
+    /// From the start to the end of the plan (its duration, or the stop if that came first; now, while it goes on), in seconds, without
+    /// the time it was paused.
     pub duration_s: f64,
+    /// How long the run was paused up to there, in seconds.
+    pub paused_s: f64,
+    /// What all rates are multiplied by: 1 unless it was changed while the run went on.
+    pub factor: f64,
+    /// What was changed while the run went on, in order; the first [`MAX_CHANGES`].
+    pub changes: Vec<ChangeSummary>,
     /// From the start to the end of the last iteration (now, while it goes on), in seconds: the classic report's "Ran for".
     pub elapsed_s: f64,
     /// Did the generator keep its schedule?
     pub verdict: Verdict,
-    /// The sum of all tests' accounts.
+    /// The sum of all tests' accounts, without their warm-ups.
     pub account: Account,
     /// One entry per test of the config, in its order.
     pub tests: Vec<TestSummary>,
@@ -71,6 +82,45 @@ pub struct Summary {
     pub workers: Vec<WorkerSummary>,
     /// Lines and records of user code that were dropped because the terminal did not keep up.
     pub output_dropped: u64,
+}
+
+/// Changes that a summary lists.
+pub const MAX_CHANGES: usize = 1_000;
+
+/// A change that was made while the run went on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ChangeSummary {
+    /// From when on it held in all workers, in seconds since the start.
+    pub at_s: f64,
+    /// Whether the run was paused.
+    pub paused: bool,
+    /// What all rates were multiplied by.
+    pub factor: f64,
+}
+
+/// The model of a test's load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ModelName {
+    /// Iterations came when the schedule said.
+    Open,
+    /// A user's next iteration came when the one before had ended.
+    Closed,
+}
+
+/// The warm-up of a test: iterations that were fired and are in no other figure.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct WarmupSummary {
+    /// How long it was planned to be, in seconds.
+    pub duration_s: f64,
+    /// How its iterations ended.
+    pub account: Account,
+    /// Their lateness and service time together.
+    pub response_time: Durations,
+    /// Their `run` alone.
+    pub service_time: Durations,
+    /// Their failures by kind, the most frequent first.
+    pub failures: Vec<FailureFigures>,
 }
 
 /// One test's result.
@@ -82,6 +132,16 @@ pub struct TestSummary {
     pub summary: String,
     /// The class, `package.module.Class`.
     pub test_class: String,
+    /// What the config calls the test, where it does.
+    pub name: Option<String>,
+    /// Its tags.
+    pub tags: Vec<String>,
+    /// The model of its load. In the closed model the response time is the service time.
+    pub model: ModelName,
+    /// Its load in words: `50/s, evenly spaced`, `20 users, pacing 1 s`.
+    pub load: String,
+    /// Its warm-up, where it has one; nothing of it is in the other figures.
+    pub warmup: Option<WarmupSummary>,
     /// Why the test did not run at all; absent where it ran.
     pub not_run: Option<String>,
     /// Workers that ran it.
@@ -90,9 +150,10 @@ pub struct TestSummary {
     pub account: Account,
     /// Iterations running now; 0 once the run is over.
     pub in_flight: u64,
-    /// Asked rate, iterations per second.
-    pub asked_rate_per_s: f64,
-    /// Started iterations (passed, failed, interrupted) per second of [`Summary::duration_s`], or, where iterations were
+    /// Asked rate, iterations per second: the mean of the profile over the measured time up to now or the end; absent in the closed
+    /// model, which asks for none.
+    pub asked_rate_per_s: Option<f64>,
+    /// Started iterations (passed, failed, interrupted) per second of the same time, or, where iterations were
     /// dropped, of the time until the last one started if that was later.
     pub achieved_rate_per_s: f64,
     /// Lateness and service time together: what a user who came at the planned instant would have waited. Neither `__init__` nor

@@ -6,15 +6,16 @@
 //!
 //! Order of a run: `Hello`, `Load`, `Loaded`, `Prepare`, `Prepared`, `Start`, `Snapshot`…, `Stop`, `Drained`, `Done`, end of
 //! file. Of a rehearsal: `Rehearse`, `Rehearsed`… stand in place of `Start` and the snapshots.
-//! A `Stop` may come at any time after `Hello` and again with nearer deadlines; never with later ones.
+//! A `Stop` may come at any time after `Hello` and again with nearer deadlines; never with later ones. A `Change` comes only
+//! between `Start` and `Stop`, and before the instant it is for unless the machine is very busy.
 
 use crate::measure::Measures;
-use crate::plan::TestPlan;
-use crate::schedule::Stripe;
+use crate::plan::{Samples, TestPlan};
+use crate::schedule::{Change, Stripe};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// The version of these messages.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 /// The largest payload of a frame. A snapshot of a hundred tests with full histograms has about 4 MiB.
 pub const MAX_FRAME_BYTES: usize = 64 * 1024 * 1024;
@@ -30,6 +31,8 @@ pub enum ToWorker {
     Rehearse,
     /// Fire.
     Start(Start),
+    /// Go on otherwise from an instant on: paused, or at another multiple of the planned rates.
+    Change(Change),
     /// Start nothing more and come to an end by the deadlines given.
     Stop(Stop),
 }
@@ -47,6 +50,8 @@ pub struct Load {
     pub import_last: Vec<String>,
     /// Whether debug log records are wanted.
     pub debug: bool,
+    /// How long the run is at most: how far a shape is to be sampled where its test does not say.
+    pub duration_ns: Option<u64>,
 }
 
 /// When and what a worker is to fire.
@@ -58,6 +63,8 @@ pub struct Start {
     pub duration_ns: Option<u64>,
     /// Per test: this worker's part of its arrivals; `None` where this worker does not run it.
     pub stripes: Vec<Option<Stripe>>,
+    /// Per test with a shape: its samples, the same in every worker. Empty or `None` where there is nothing to tell.
+    pub shapes: Vec<Option<Samples>>,
 }
 
 /// By when a worker is to end. All instants are nanoseconds of `CLOCK_MONOTONIC`.
@@ -67,7 +74,8 @@ pub struct Stop {
     pub plan_ends_ns: u64,
     /// Until then iterations of the plan that are due may still be started; later they are dropped.
     pub last_start_ns: u64,
-    /// Iterations still running then are interrupted.
+    /// Iterations still running then are interrupted; those of a test with a shorter `graceful_stop` of its own, that long
+    /// after `last_start_ns`.
     pub grace_ends_ns: u64,
     /// The `shutdown` hooks must have ended this long after the last iteration did.
     pub shutdown_timeout_ns: u64,
@@ -118,6 +126,8 @@ pub struct TestInfo {
     pub summary: String,
     /// The `max_duration` property; `None` where the class does not declare one.
     pub max_duration_ns: Option<u64>,
+    /// What its shape gave, where it has one.
+    pub shape: Option<Samples>,
 }
 
 /// What is wrong with a test's class.
@@ -133,6 +143,10 @@ pub enum LoadFault {
     Kwargs,
     /// `__init__` or one of the properties raised, or a property has the wrong type.
     Instance,
+    /// The function of its `shape` is not found, raised, or gave what is no rate.
+    Shape,
+    /// The file of its `replay` cannot be read here as the manager read it.
+    Replay,
 }
 
 /// Why a test cannot be loaded.
@@ -188,18 +202,29 @@ pub struct Snapshot {
 /// One test's part of a [`Snapshot`].
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct TestSnapshot {
-    /// Iterations of this worker's stripe that were claimed so far or dropped, cumulative.
-    pub planned: u64,
-    /// Of these, never started, cumulative.
-    pub dropped: u64,
-    /// Of these, abandoned at the hard stop, cumulative; only in the last snapshot.
-    pub interrupted: u64,
+    /// The iterations that count.
+    pub measured: PartSnapshot,
+    /// Those of the warm-up, which are in nothing else.
+    pub warmup: PartSnapshot,
+    /// Whether nothing more will be started: the schedule is over, or all iterations have been begun. Some may still run.
+    pub ended: bool,
     /// The last start after the end of the schedule, nanoseconds since the start of the run; 0 where there was none.
     pub late_start_ns: u64,
     /// Iterations running now.
     pub in_flight: u32,
     /// Pool threads now.
     pub threads: u32,
+}
+
+/// The measured iterations of a test, or those of its warm-up.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct PartSnapshot {
+    /// Iterations of this worker's stripe that were claimed so far or dropped, cumulative.
+    pub planned: u64,
+    /// Of these, never started, cumulative.
+    pub dropped: u64,
+    /// Of these, abandoned at the hard stop, cumulative; only in the last snapshot.
+    pub interrupted: u64,
     /// Measures since the last snapshot.
     pub measures: Measures,
 }
@@ -294,18 +319,21 @@ impl FrameDecoder {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::Model;
     use crate::rate::Rate;
+    use crate::schedule::Factor;
     use crate::value::Value;
     use proptest::prelude::*;
 
     fn load() -> ToWorker {
         let test = TestPlan {
-            test_class: "a.B".into(),
             kwargs: vec![(
                 "x".into(),
                 Value::List(vec![Value::Int(1), Value::Float(0.5), Value::Null]),
             )],
-            rate: Rate::parse("0.2").unwrap(),
+            tags: vec!["slow".into()],
+            warmup_ns: 5,
+            ..TestPlan::new("a.B", Model::constant(Rate::parse("0.2").unwrap()))
         };
         ToWorker::Load(Load {
             worker: 1,
@@ -313,6 +341,7 @@ mod tests {
             import_first: vec![".".into()],
             import_last: vec![],
             debug: false,
+            duration_ns: Some(3),
         })
     }
 
@@ -337,8 +366,20 @@ mod tests {
                 at_ns: 7,
                 duration_ns: None,
                 stripes,
+                shapes: vec![
+                    None,
+                    Some(Samples {
+                        step_ns: 2,
+                        rates: vec![Rate::ZERO],
+                    }),
+                ],
             }),
             ToWorker::Rehearse,
+            ToWorker::Change(Change {
+                at_ns: 9,
+                paused: true,
+                factor: Factor::ONE,
+            }),
             ToWorker::Stop(stop),
         ]
     }

@@ -57,6 +57,8 @@ pub struct Probe<'a> {
     record: &'a mut Record,
     knows: &'a dyn KnownFailures,
     thread: &'a str,
+    /// See [`Probe::number`].
+    number: Option<u64>,
     /// The end of the last phase, where the next one begins; `None` where something came between.
     mark_ns: Option<u64>,
 }
@@ -67,12 +69,18 @@ pub(crate) trait KnownFailures: std::fmt::Debug {
 }
 
 impl<'a> Probe<'a> {
-    pub(crate) fn new(record: &'a mut Record, knows: &'a dyn KnownFailures, thread: &'a str) -> Self {
+    pub(crate) fn new(
+        record: &'a mut Record,
+        knows: &'a dyn KnownFailures,
+        thread: &'a str,
+        number: Option<u64>,
+    ) -> Self {
         record.clear();
         Self {
             record,
             knows,
             thread,
+            number,
             mark_ns: None,
         }
     }
@@ -80,6 +88,11 @@ impl<'a> Probe<'a> {
     /// The name of the pool thread, `UploadTest-3`.
     pub fn thread(&self) -> &str {
         self.thread
+    }
+
+    /// Which of the test's arrivals this iteration is, counted from 0 over all workers; `None` in the closed model.
+    pub fn number(&self) -> Option<u64> {
+        self.number
     }
 
     /// Runs and times the setup.

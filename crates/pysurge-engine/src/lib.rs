@@ -5,7 +5,7 @@
 //! the recorder merges it, once a second the worker sends a snapshot.
 //!
 //! ```
-//! use pysurge_engine::{Pool, PoolSettings, Probe, TestCase, Unattached};
+//! use pysurge_engine::{Pool, PoolSettings, Probe, TestCase, Unattached, Work};
 //! use pysurge_core::{plan::TestPlan, rate::Rate, schedule::{Phase, Schedule, Stripe}};
 //! use std::{sync::Arc, time::Duration};
 //!
@@ -20,10 +20,10 @@
 //!
 //! let schedule = Schedule::constant(Rate::parse("100")?, Phase::ZERO, Some(50_000_000));
 //! let settings = PoolSettings { max_threads: 4, shards: 1, start_ns: pysurge_engine::clock::now_ns() };
-//! let pool = Arc::new(Pool::new(schedule.stripe(Stripe::WHOLE), settings, Box::new(|| ())));
+//! let pool = Arc::new(Pool::new(Work::open(schedule.stripe(Stripe::WHOLE)), settings, Box::new(|| ())));
 //! pool.thread_requested();
 //! pool.run_thread(&Nap, &Unattached, "nap-1");
-//! assert_eq!(pool.take().measures.passed, 5);
+//! assert_eq!(pool.take().measured.measures.passed, 5);
 //! # Ok::<(), pysurge_core::rate::RateError>(())
 //! ```
 
@@ -34,5 +34,5 @@ mod recorder;
 pub mod worker;
 
 pub use case::{Failure, Probe, TestCase};
-pub use pool::{Attachment, Pool, PoolCounts, PoolSettings, Unattached};
+pub use pool::{Attachment, PartCounts, Pool, PoolCounts, PoolSettings, Unattached, Work};
 pub use worker::{Host, HostError};

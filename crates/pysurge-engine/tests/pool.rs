@@ -4,9 +4,11 @@
 
 use parking_lot::{Condvar, Mutex};
 use pysurge_core::failure::{FailureKey, Phase as Where};
+use pysurge_core::plan::{ClosedModel, Wait};
 use pysurge_core::rate::Rate;
-use pysurge_core::schedule::{Phase, Schedule, Stripe};
-use pysurge_engine::{Attachment, Pool, PoolCounts, PoolSettings, Probe, TestCase, Unattached, clock};
+use pysurge_core::schedule::{Change, Factor, Phase, Schedule, Stripe};
+use pysurge_core::users::Users;
+use pysurge_engine::{Attachment, Pool, PoolCounts, PoolSettings, Probe, TestCase, Unattached, Work, clock};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
@@ -23,7 +25,11 @@ struct Running {
 
 impl Running {
     fn start(rate: &str, end_ns: Option<u64>, max_threads: u32, case: impl TestCase + 'static) -> Self {
-        let schedule = Schedule::constant(Rate::parse(rate).unwrap(), Phase::ZERO, end_ns);
+        Self::start_work(open(rate, end_ns), max_threads, case)
+    }
+
+    #[expect(clippy::needless_pass_by_value, reason = "made where it is passed")]
+    fn start_work(work: Work, max_threads: u32, case: impl TestCase + 'static) -> Self {
         let settings = PoolSettings {
             max_threads,
             shards: 2,
@@ -37,7 +43,7 @@ impl Running {
                 let pool = weak.upgrade().expect("the pool that asks lives");
                 spawn(&pool, &case, &threads);
             };
-            Pool::new(schedule.stripe(Stripe::WHOLE), settings, Box::new(ask))
+            Pool::new(work.clone(), settings, Box::new(ask))
         });
         pool.thread_requested();
         spawn(&pool, &case, &threads);
@@ -59,6 +65,11 @@ impl Running {
         self.pool.close();
         self.pool.take()
     }
+}
+
+fn open(rate: &str, end_ns: Option<u64>) -> Work {
+    let schedule = Schedule::constant(Rate::parse(rate).unwrap(), Phase::ZERO, end_ns);
+    Work::open(schedule.stripe(Stripe::WHOLE))
 }
 
 fn spawn(pool: &Arc<Pool>, case: &Arc<dyn TestCase>, threads: &Mutex<Vec<JoinHandle<()>>>) {
@@ -131,11 +142,15 @@ fn every_planned_iteration_is_run_once() {
     ] {
         let counts = Running::start(rate, Some(end_ns), 4, Noop).finish();
         assert_eq!(
-            (counts.planned, counts.dropped, counts.interrupted),
+            (
+                counts.measured.planned,
+                counts.measured.dropped,
+                counts.measured.interrupted
+            ),
             (planned, 0, 0),
             "{rate}/s"
         );
-        let measures = &counts.measures;
+        let measures = &counts.measured.measures;
         assert_eq!((measures.passed, measures.failed), (planned, 0));
         for histogram in [
             &measures.lateness,
@@ -170,7 +185,7 @@ fn no_iteration_starts_before_it_is_planned() {
     // The pool's start is later than this instant, so each bound is one that a right pool keeps.
     let before_ns = clock::now_ns();
     let counts = Running::start("200", Some(100_000_000), 1, Early(before_ns, AtomicU64::new(0))).finish();
-    assert_eq!(counts.measures.passed, 20);
+    assert_eq!(counts.measured.measures.passed, 20);
 }
 
 #[test]
@@ -183,11 +198,14 @@ fn the_pool_grows_to_its_bound_and_not_beyond() {
     running.pool.close();
     let waiting = running.pool.take();
     assert_eq!(waiting.in_flight, 5);
-    assert!(waiting.dropped > 0, "what waited for a thread is dropped");
+    assert!(
+        waiting.measured.dropped > 0,
+        "what waited for a thread is dropped"
+    );
     gated.open();
     let counts = running.finish();
-    assert_eq!(counts.measures.passed, 5);
-    assert_eq!(counts.planned, counts.dropped + 5);
+    assert_eq!(counts.measured.measures.passed, 5);
+    assert_eq!(counts.measured.planned, counts.measured.dropped + 5);
     assert_eq!(gated.most_inside(), 5);
     assert_eq!(running.pool.threads(), 0);
 }
@@ -203,12 +221,12 @@ fn a_cut_plan_counts_what_was_due_and_no_more() {
     running.pool.close();
     gated.open();
     let counts = running.finish();
-    assert_eq!(counts.measures.passed, 1);
-    assert!(counts.planned >= 1 && counts.planned == counts.dropped + 1);
+    assert_eq!(counts.measured.measures.passed, 1);
+    assert!(counts.measured.planned >= 1 && counts.measured.planned == counts.measured.dropped + 1);
     assert!(
-        counts.planned < 1_000,
+        counts.measured.planned < 1_000,
         "the second cut counted: {}",
-        counts.planned
+        counts.measured.planned
     );
 }
 
@@ -221,12 +239,16 @@ fn what_runs_at_the_hard_stop_is_interrupted_and_never_recorded() {
     assert_eq!(running.pool.interrupt(), 3);
     let counts = running.pool.take();
     assert_eq!(
-        (counts.interrupted, counts.in_flight, counts.planned),
-        (3, 0, counts.dropped + 3)
+        (
+            counts.measured.interrupted,
+            counts.in_flight,
+            counts.measured.planned
+        ),
+        (3, 0, counts.measured.dropped + 3)
     );
     gated.open();
     running.join();
-    assert_eq!(running.pool.take().measures.passed, 0);
+    assert_eq!(running.pool.take().measured.measures.passed, 0);
     assert_eq!(running.pool.recorded(), 0);
 }
 
@@ -252,7 +274,11 @@ fn a_crowded_pool_still_runs_everything() {
         shards: 2,
         start_ns: clock::now_ns(),
     };
-    let pool = Pool::new(schedule.stripe(Stripe::WHOLE), settings, Box::new(|| ()));
+    let pool = Pool::new(
+        Work::open(schedule.stripe(Stripe::WHOLE)),
+        settings,
+        Box::new(|| ()),
+    );
     for _ in 0..4 {
         pool.thread_requested();
     }
@@ -264,7 +290,7 @@ fn a_crowded_pool_still_runs_everything() {
     });
     let counts = pool.take();
     assert_eq!(
-        (counts.measures.passed, counts.in_flight, counts.threads),
+        (counts.measured.measures.passed, counts.in_flight, counts.threads),
         (4_000, 0, 0)
     );
 }
@@ -285,12 +311,16 @@ fn a_refused_thread_is_not_asked_for_again() {
             counter.fetch_add(1, Ordering::Relaxed);
             weak.upgrade().expect("the pool that asks lives").thread_refused();
         };
-        Pool::new(schedule.stripe(Stripe::WHOLE), settings, Box::new(refuse))
+        Pool::new(
+            Work::open(schedule.stripe(Stripe::WHOLE)),
+            settings,
+            Box::new(refuse),
+        )
     });
     pool.thread_requested();
     pool.run_thread(&Noop, &Unattached, "t-1");
     assert_eq!(asked.load(Ordering::Relaxed), 1);
-    assert_eq!((pool.threads(), pool.take().measures.passed), (0, 200));
+    assert_eq!((pool.threads(), pool.take().measured.measures.passed), (0, 200));
 }
 
 #[test]
@@ -318,6 +348,7 @@ fn failures_are_grouped_and_metrics_of_failed_iterations_are_not_kept() {
     }
     let measures = Running::start("1000", Some(10_000_000), 1, Odd(AtomicU64::new(0)))
         .finish()
+        .measured
         .measures;
     assert_eq!(
         (measures.passed, measures.failed),
@@ -346,11 +377,246 @@ fn response_time_is_lateness_and_service_time() {
     let running = Running::start("1000", Some(3_000_000), 1, gated.clone());
     gated.wait_for_inside(1);
     gated.open();
-    let measures = running.finish().measures;
+    let measures = running.finish().measured.measures;
     let sum = |histogram: &pysurge_core::histogram::Histogram| histogram.mean_ns().unwrap() * 3.0;
     let (response, parts) = (
         sum(&measures.response_time),
         sum(&measures.lateness) + sum(&measures.service_time),
     );
     assert!((response - parts).abs() < 1.0, "{response} is not {parts}");
+}
+
+/// So many closed users, who wait for nothing.
+fn users(users: u32, iterations: Option<u64>) -> Work {
+    let model = ClosedModel {
+        users,
+        wait: Wait::None,
+        ramp_up_ns: 0,
+        seed: 0,
+    };
+    Work::closed(Users::new(model, Stripe::WHOLE, 0, None, iterations))
+}
+
+#[test]
+fn the_closed_model_keeps_exactly_as_many_in_flight_as_there_are_users() {
+    let gated = Gated::default();
+    let running = Running::start_work(users(7, None), 20, gated.clone());
+    gated.wait_for_inside(7);
+    assert_eq!(running.pool.take().in_flight, 7);
+    gated.open();
+    // Many turns later it is still so: nobody was lost and nobody was doubled.
+    while running.pool.recorded() < 5_000 {
+        std::thread::yield_now();
+        assert!(running.pool.take().in_flight <= 7);
+    }
+    running.pool.cut_plan(clock::now_ns());
+    let counts = running.finish();
+    assert_eq!(gated.most_inside(), 7);
+    assert_eq!(counts.measured.dropped, 0);
+    assert_eq!(running.pool.threads(), 0);
+}
+
+#[test]
+fn closed_iterations_are_done_exactly_and_then_it_has_ended() {
+    let running = Running::start_work(users(5, Some(1_234)), 5, Noop);
+    running.join();
+    assert!(running.pool.has_ended());
+    let counts = running.pool.take();
+    assert!(counts.ended);
+    assert_eq!(
+        (counts.measured.planned, counts.measured.measures.passed),
+        (1_234, 1_234)
+    );
+    let measures = &counts.measured.measures;
+    assert_eq!(
+        measures.response_time, measures.service_time,
+        "a user of the closed model waits for nobody else"
+    );
+    assert_eq!(measures.lateness.count(), 1_234);
+}
+
+#[test]
+fn what_is_too_late_is_dropped_and_counted_and_the_rest_is_in_time() {
+    let gated = Gated::default();
+    let max_lateness_ns = 20_000_000;
+    let work = open("1000", Some(400_000_000)).dropping_after(Some(max_lateness_ns));
+    let running = Running::start_work(work, 1, gated.clone());
+    gated.wait_for_inside(1);
+    let until_ns = clock::now_ns() + 100_000_000;
+    while clock::now_ns() < until_ns {
+        std::thread::yield_now();
+    }
+    gated.open();
+    let counts = running.finish().measured;
+    assert_eq!(counts.planned, 400);
+    assert_eq!(counts.planned, counts.dropped + counts.measures.passed);
+    assert!(
+        counts.dropped >= 80,
+        "the gate was closed for 100 ms: {}",
+        counts.dropped
+    );
+    // Decided before the start; the start itself may take a moment.
+    let latest_ns = counts.measures.lateness.max_ns().unwrap();
+    assert!(latest_ns < 300_000_000, "{latest_ns}");
+}
+
+#[test]
+fn a_warm_up_is_accounted_for_by_itself() {
+    struct FailsEveryOther(AtomicU64);
+    impl TestCase for FailsEveryOther {
+        fn iterate(&self, probe: &mut Probe<'_>) {
+            probe.run(|| ());
+            if self.0.fetch_add(1, Ordering::Relaxed) % 2 == 1 {
+                let key = FailureKey {
+                    phase: Where::Run,
+                    exception: "E".into(),
+                    frame: String::new(),
+                    message: String::new(),
+                };
+                probe.fail(key, || ("message".into(), "traceback".into()));
+            }
+        }
+    }
+    let work = open("1000", Some(100_000_000)).warming_up_until(30_000_000);
+    let counts = Running::start_work(work, 1, FailsEveryOther(AtomicU64::new(0))).finish();
+    for (part, planned) in [(&counts.warmup, 30), (&counts.measured, 70)] {
+        let measures = &part.measures;
+        assert_eq!(
+            (part.planned, part.dropped, measures.passed, measures.failed),
+            (planned, 0, planned / 2, planned / 2)
+        );
+        assert_eq!(measures.lateness.count(), planned);
+        // The first failure of each part brings its own example.
+        assert_eq!(measures.failures.by_count()[0].1.traceback, "traceback");
+    }
+}
+
+#[test]
+fn a_dropped_warm_up_is_dropped_there() {
+    let gated = Gated::default();
+    let work = open("1000", Some(100_000_000)).warming_up_until(30_000_000);
+    let running = Running::start_work(work, 2, gated.clone());
+    gated.wait_for_inside(2);
+    assert_eq!(running.pool.interrupt(), 2);
+    let counts = running.pool.take();
+    assert_eq!(
+        (
+            counts.warmup.planned,
+            counts.warmup.dropped,
+            counts.warmup.interrupted
+        ),
+        (30, 28, 2)
+    );
+    assert_eq!((counts.measured.planned, counts.measured.dropped), (70, 70));
+    gated.open();
+    running.join();
+}
+
+#[test]
+fn a_pause_leaves_no_burst_and_takes_no_iteration() {
+    /// Notes when each iteration starts.
+    #[derive(Clone, Default)]
+    struct Starts(Arc<Mutex<Vec<u64>>>);
+    impl TestCase for Starts {
+        fn iterate(&self, probe: &mut Probe<'_>) {
+            self.0.lock().push(clock::now_ns());
+            probe.run(|| ());
+        }
+    }
+    const MS: u64 = 1_000_000;
+    let starts = Starts::default();
+    let begin_ns = clock::now_ns();
+    let running = Running::start("1000", Some(300 * MS), 3, starts.clone());
+    let change = |at_ms, paused| Change {
+        at_ns: at_ms * MS,
+        paused,
+        factor: Factor::ONE,
+    };
+    running.pool.change(change(100, true), 3);
+    running.pool.change(change(400, false), 3);
+    let counts = running.finish().measured;
+    assert_eq!(
+        (counts.planned, counts.measures.passed, counts.dropped),
+        (300, 300, 0)
+    );
+    // What is planned before the pause may start late, what is planned after it never early: so at least 200 start after the pause.
+    let after = starts
+        .0
+        .lock()
+        .iter()
+        .filter(|&&ns| ns >= begin_ns + 400 * MS)
+        .count();
+    assert!((200..=300).contains(&after), "{after}");
+    let last_ns = starts.0.lock().iter().copied().max().unwrap();
+    assert!(
+        last_ns >= begin_ns + 599 * MS,
+        "the rest of the plan is moved, not run at once"
+    );
+}
+
+#[test]
+fn an_open_pause_waits_for_its_end_and_a_change_wakes_the_pool() {
+    let running = Running::start("1000", Some(50_000_000), 2, Noop);
+    let change = |at_ns, paused| Change {
+        at_ns,
+        paused,
+        factor: Factor::ONE,
+    };
+    running.pool.change(change(0, true), 2);
+    let paused = running.pool.take();
+    assert!(!paused.ended && paused.measured.planned <= 50);
+    running.pool.change(change(1_000_000, false), 2);
+    assert_eq!(running.finish().measured.measures.passed, 50);
+}
+
+#[test]
+fn a_factor_changes_the_count_and_the_number_of_threads() {
+    let gated = Gated::default();
+    let running = Running::start("1000", Some(200_000_000), 2, gated.clone());
+    let twice = Change {
+        at_ns: 100_000_000,
+        paused: false,
+        factor: Factor::from_milli(2_000).unwrap(),
+    };
+    running.pool.change(twice, 5);
+    gated.wait_for_inside(5);
+    gated.open();
+    let counts = running.finish().measured;
+    assert_eq!((counts.planned, counts.measures.passed), (300, 300));
+}
+
+#[test]
+fn more_users_come_in_when_the_load_is_scaled_up() {
+    let gated = Gated::default();
+    let running = Running::start_work(users(2, None), 2, gated.clone());
+    gated.wait_for_inside(2);
+    let thrice = Change {
+        at_ns: 1,
+        paused: false,
+        factor: Factor::from_milli(3_000).unwrap(),
+    };
+    running.pool.change(thrice, 6);
+    gated.wait_for_inside(6);
+    running.pool.cut_plan(clock::now_ns());
+    gated.open();
+    running.finish();
+    assert_eq!(gated.most_inside(), 6);
+}
+
+#[test]
+fn iterations_know_their_number() {
+    struct Numbers(Arc<Mutex<Vec<Option<u64>>>>);
+    impl TestCase for Numbers {
+        fn iterate(&self, probe: &mut Probe<'_>) {
+            self.0.lock().push(probe.number());
+        }
+    }
+    let numbers = Arc::default();
+    let schedule = Schedule::constant(Rate::parse("1000").unwrap(), Phase::ZERO, Some(7_000_000));
+    let work = Work::open(schedule.stripe(Stripe {
+        worker: 1,
+        workers: 3,
+    }));
+    Running::start_work(work, 1, Numbers(Arc::clone(&numbers))).join();
+    assert_eq!(*numbers.lock(), [Some(1), Some(4)]);
 }

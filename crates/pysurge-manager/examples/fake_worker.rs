@@ -5,10 +5,13 @@
 //! its number hold for all.
 
 use pysurge_core::measure::Measures;
-use pysurge_core::schedule::StripedSchedule;
+use pysurge_core::plan::{Model, Samples, Source, TestPlan};
+use pysurge_core::rate::Rate;
+use pysurge_core::schedule::{Change, Course, Stripe, StripedSchedule};
+use pysurge_core::users::{Due, Users};
 use pysurge_core::wire::{
-    FrameDecoder, FromWorker, Hello, Load, LoadError, LoadFault, PROTOCOL, Rehearsed, Snapshot, Start,
-    StartupError, Stop, TestInfo, TestSnapshot, ToWorker, encode,
+    FrameDecoder, FromWorker, Hello, Load, LoadError, LoadFault, PROTOCOL, PartSnapshot, Rehearsed, Snapshot,
+    Start, StartupError, Stop, TestInfo, TestSnapshot, ToWorker, encode,
 };
 use pysurge_core::{NANOS_PER_SEC, VERSION};
 use rustix::process::{Signal, getpid, kill_process};
@@ -121,6 +124,7 @@ impl Fake {
                 ToWorker::Prepare => self.prepare(),
                 ToWorker::Rehearse => self.rehearse(),
                 ToWorker::Start(start) => return self.fire(&start),
+                ToWorker::Change(_) => {}
                 ToWorker::Stop(_) => return self.end(Snapshot::default()),
             }
         }
@@ -142,6 +146,7 @@ impl Fake {
                     label: format!("<{}>", test.test_class),
                     summary: "pretends".into(),
                     max_duration_ns: Some(NANOS_PER_SEC / 10),
+                    shape: shape_of(test, load.duration_ns),
                 })
             }
         });
@@ -172,13 +177,15 @@ impl Fake {
     fn rehearse(&mut self) {
         for test in 0..self.tests() {
             let failed = u64::from(self.is("rehearsal-fails"));
+            let mut measures = Measures {
+                passed: 1 - failed,
+                failed,
+                ..Measures::default()
+            };
+            measures.service_time.record(20 * NANOS_PER_SEC);
             self.say(&FromWorker::Rehearsed(Rehearsed {
                 test: u32::try_from(test).expect("few tests"),
-                measures: Box::new(Measures {
-                    passed: 1 - failed,
-                    failed,
-                    ..Measures::default()
-                }),
+                measures: Box::new(measures),
             }));
         }
     }
@@ -186,20 +193,14 @@ impl Fake {
     fn fire(mut self, start: &Start) {
         self.misbehave_at_start();
         let load = self.load.take().expect("Load comes before Start");
-        let count = u32::try_from(load.tests.len()).expect("few tests");
-        let schedules: Vec<Option<StripedSchedule>> = (0u32..)
-            .zip(&load.tests)
-            .zip(&start.stripes)
-            .map(|((position, test), stripe)| {
-                stripe.map(|stripe| test.schedule(position, count, start.duration_ns).stripe(stripe))
-            })
-            .collect();
-        let mut passed = vec![0; load.tests.len()];
+        let mut feeds = feeds(&load, start);
+        let mut course = Course::default();
         let mut stop: Option<Stop> = None;
         loop {
             let now_ns = monotonic_ns();
             let until_ns = stop.map_or(now_ns, |stop| stop.plan_ends_ns.min(now_ns));
-            let snapshot = self.snapshot(&schedules, &mut passed, until_ns.saturating_sub(start.at_ns));
+            let until_ns = course.plan_ns(until_ns.saturating_sub(start.at_ns));
+            let snapshot = self.snapshot(&mut feeds, until_ns);
             if let Some(stop) = stop
                 && now_ns >= stop.plan_ends_ns
                 && !self.is("ignore-stop")
@@ -212,6 +213,12 @@ impl Fake {
             }
             match self.inbox.recv_timeout(SNAPSHOT_INTERVAL) {
                 Ok(ToWorker::Stop(told)) => stop = Some(told),
+                Ok(ToWorker::Change(change)) => {
+                    course.apply(change);
+                    for feed in feeds.iter_mut().flatten() {
+                        feed.change(change, &course);
+                    }
+                }
                 Ok(_) | Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
@@ -265,26 +272,10 @@ impl Fake {
         }
     }
 
-    fn snapshot(
-        &mut self,
-        schedules: &[Option<StripedSchedule>],
-        passed: &mut [u64],
-        until_ns: u64,
-    ) -> Snapshot {
-        let tests = schedules.iter().zip(passed).map(|(schedule, passed)| {
-            let planned = schedule.map_or(0, |schedule| schedule.count_before(until_ns));
-            let mut measures = Measures {
-                passed: planned - *passed,
-                ..Measures::default()
-            };
-            measures.service_time.record_n(1_000_000, measures.passed);
-            measures.lateness.record_n(50_000, measures.passed);
-            *passed = planned;
-            TestSnapshot {
-                planned,
-                measures,
-                ..TestSnapshot::default()
-            }
+    fn snapshot(&mut self, feeds: &mut [Option<Feed>], until_ns: u64) -> Snapshot {
+        let tests = feeds.iter_mut().map(|feed| match feed {
+            Some(feed) => feed.snapshot(until_ns),
+            None => TestSnapshot::default(),
         });
         let snapshot = Snapshot {
             sequence: self.sequence,
@@ -306,6 +297,114 @@ impl Fake {
         self.say(&FromWorker::Done);
         if self.is("hang-at-exit") {
             self.hang();
+        }
+    }
+}
+
+/// A shape of 100/s for as long as the run is, or a second.
+fn shape_of(test: &TestPlan, duration_ns: Option<u64>) -> Option<Samples> {
+    match &test.model {
+        Model::Open(open) if matches!(open.source, Source::Shape(_)) => Some(Samples {
+            step_ns: duration_ns.unwrap_or(NANOS_PER_SEC),
+            rates: vec![Rate::parse("100").expect("a rate"); 2],
+        }),
+        _ => None,
+    }
+}
+
+/// Where the iterations of one test come from, and how many were told.
+struct Feed {
+    origin: Origin,
+    warmup_ends_ns: u64,
+    /// Measured and warm-up.
+    planned: [u64; 2],
+    told: [u64; 2],
+}
+
+enum Origin {
+    Open(StripedSchedule),
+    Closed(Users),
+}
+
+fn feeds(load: &Load, start: &Start) -> Vec<Option<Feed>> {
+    let count = u32::try_from(load.tests.len()).expect("few tests");
+    let feed = |position: u32, stripe: Stripe| {
+        let place = position as usize;
+        let mut test = load.tests[place].clone();
+        if let Model::Open(open) = &mut test.model
+            && let Source::Shape(shape) = &mut open.source
+        {
+            shape.samples.clone_from(&start.shapes[place]);
+        }
+        let origin = match (&test.model, test.schedule(position, count, start.duration_ns)) {
+            (Model::Closed(model), _) => Origin::Closed(Users::new(
+                model.clone(),
+                stripe,
+                test.start_delay_ns,
+                test.end_ns(start.duration_ns),
+                test.iterations,
+            )),
+            (_, schedule) => Origin::Open(schedule.expect("an open model").stripe(stripe)),
+        };
+        Feed {
+            origin,
+            warmup_ends_ns: test.warmup_ends_ns(),
+            planned: [0; 2],
+            told: [0; 2],
+        }
+    };
+    let stripes = (0u32..).zip(&start.stripes);
+    stripes
+        .map(|(position, stripe)| stripe.map(|stripe| feed(position, stripe)))
+        .collect()
+}
+
+impl Feed {
+    fn change(&mut self, change: Change, course: &Course) {
+        match &mut self.origin {
+            Origin::Open(schedule) => schedule.change(change),
+            Origin::Closed(users) => users.scale(change.factor, course.plan_ns(change.at_ns)),
+        }
+    }
+
+    /// Everything due before an instant of plan time has passed; an iteration of a user takes a millisecond.
+    fn snapshot(&mut self, until_ns: u64) -> TestSnapshot {
+        let ended = match &mut self.origin {
+            Origin::Open(schedule) => {
+                let warmup = schedule.count_before_plan(until_ns.min(self.warmup_ends_ns));
+                let all = schedule.count_before_plan(until_ns);
+                self.planned = [self.planned[0].max(all - warmup), self.planned[1].max(warmup)];
+                let ends_ns = schedule.schedule().ends_plan_ns();
+                ends_ns.is_some_and(|ends_ns| until_ns >= ends_ns)
+            }
+            Origin::Closed(users) => {
+                while let Some(turn) = until_ns.checked_sub(1).and_then(|now_ns| users.claim(now_ns)) {
+                    self.planned[usize::from(turn.planned_ns < self.warmup_ends_ns)] += 1;
+                    users.ended(turn, turn.planned_ns + 1_000_000);
+                }
+                users.due() == Due::Never
+            }
+        };
+        let mut part = |which: usize| {
+            let passed = self.planned[which] - self.told[which];
+            self.told[which] = self.planned[which];
+            let mut measures = Measures {
+                passed,
+                ..Measures::default()
+            };
+            measures.service_time.record_n(1_000_000, passed);
+            measures.lateness.record_n(50_000, passed);
+            PartSnapshot {
+                planned: self.planned[which],
+                measures,
+                ..PartSnapshot::default()
+            }
+        };
+        TestSnapshot {
+            measured: part(0),
+            warmup: part(1),
+            ended,
+            ..TestSnapshot::default()
         }
     }
 }

@@ -6,11 +6,15 @@
 //!
 //! - `supervisor`: `step(input, now) -> effects`, all decisions, no clock, no thread, no I/O;
 //! - `totals`: what the workers told, as accounts and summaries;
+//! - `limits`: whether the system allows what the load needs;
+//! - `controls`: what can be asked of a run from other threads while it goes on;
 //! - `shell`: one thread, one `poll`, over sockets, pipes, signals and deadlines.
 //!
 //! This crate knows nothing of Python and must never run user code, print, or block on a worker or on the sink.
 
 mod clock;
+mod controls;
+mod limits;
 mod lines;
 mod outcome;
 mod process;
@@ -23,8 +27,9 @@ mod supervisor;
 mod totals;
 mod worker;
 
+pub use controls::Controls;
 pub use outcome::{Abort, ManagerError, Outcome};
-pub use settings::{Deadlines, Mission, Settings};
+pub use settings::{AroundSuspension, Deadlines, Mission, Settings, Suspension};
 pub use signals::StopRequests;
 
 use pysurge_core::event::EventSink;

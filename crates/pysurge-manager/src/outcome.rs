@@ -2,8 +2,9 @@
 
 use pysurge_core::account::Account;
 use pysurge_core::event::StopReason;
+use pysurge_core::plan::Plan;
 use pysurge_core::summary::Summary;
-use pysurge_core::wire::LoadError;
+use pysurge_core::wire::{LoadError, TestInfo};
 
 /// Exit code: everything that was asked for happened.
 pub(crate) const EXIT_PASSED: u8 = 0;
@@ -28,6 +29,13 @@ pub enum Outcome {
         /// Whether every `startup` and every iteration passed.
         passed: bool,
     },
+    /// Every test was loaded, and nothing more was asked for.
+    Planned {
+        /// What the tests say of themselves, in the plan's order.
+        infos: Vec<TestInfo>,
+        /// The plan, with what its shapes gave.
+        plan: Plan,
+    },
     /// It ended before iterations started.
     Aborted(Abort),
 }
@@ -51,7 +59,7 @@ impl Outcome {
             Self::LoadFailed(_) | Self::Checked { passed: false } | Self::Aborted(Abort::Worker(_)) => {
                 EXIT_NOT_FIRED
             }
-            Self::Checked { passed: true } => EXIT_PASSED,
+            Self::Checked { passed: true } | Self::Planned { .. } => EXIT_PASSED,
             Self::Aborted(Abort::Signal) => EXIT_STOPPED,
         }
     }
@@ -66,7 +74,7 @@ pub(crate) struct Ending {
     pub(crate) tests: usize,
     /// Why it stopped; `None` where it never started.
     pub(crate) reason: Option<StopReason>,
-    /// The sum of all tests' accounts.
+    /// The sum of all tests' accounts, without their warm-ups.
     pub(crate) account: Account,
 }
 
@@ -145,6 +153,7 @@ mod tests {
         let none = Account::default();
         for (tests_run, reason, account, expected) in [
             (2, Some(StopReason::Duration), passed, 0),
+            (2, Some(StopReason::Iterations), passed, 0),
             (2, Some(StopReason::Signal), passed, 0),
             // Ctrl+C before the first planned instant: nothing failed.
             (2, Some(StopReason::Signal), none, 0),
@@ -164,6 +173,11 @@ mod tests {
         }
         assert_eq!(Outcome::Checked { passed: true }.exit_code(), 0);
         assert_eq!(Outcome::Checked { passed: false }.exit_code(), 2);
+        let planned = Outcome::Planned {
+            infos: vec![],
+            plan: Plan::new("n", vec![]),
+        };
+        assert_eq!(planned.exit_code(), 0);
         assert_eq!(Outcome::LoadFailed(vec![]).exit_code(), 2);
         assert_eq!(Outcome::Aborted(Abort::Signal).exit_code(), 130);
         assert_eq!(Outcome::Aborted(Abort::Worker(String::new())).exit_code(), 2);

@@ -1,10 +1,13 @@
 //! What a run is to be: how workers are started, how many, and by when each of their steps must be done.
 
+use crate::controls::Controls;
 use crate::signals::StopRequests;
 use pysurge_core::NANOS_PER_SEC;
 use pysurge_core::plan::{CATCH_UP_NS, DEFAULT_GRACE_NS, SHUTDOWN_TIMEOUT_NS};
 use std::ffi::OsString;
+use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// What a run is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,10 +16,24 @@ pub enum Mission {
     Run,
     /// Rehearse: one worker runs each test once, one after the other. Fires no load.
     Check,
+    /// Only load: one worker imports and instantiates every test and samples the shapes. No hook and no test is run.
+    Plan,
 }
 
+/// What happens to this process on Ctrl+Z.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Suspension {
+    /// It is stopped as soon as the call returns: the terminal must be the shell's.
+    Begins,
+    /// It was continued, by `fg` or `bg`.
+    Ended,
+}
+
+/// Told when this process is stopped and continued; called from the thread that leads the run.
+pub type AroundSuspension = Arc<dyn Fn(Suspension) + Send + Sync>;
+
 /// How a run is made.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Settings {
     /// The command of a worker: program and arguments. Its standard input is its end of the control channel.
     pub command: Vec<OsString>,
@@ -24,7 +41,7 @@ pub struct Settings {
     pub env: Vec<(OsString, OsString)>,
     /// Where the workers start; here where `None`.
     pub cwd: Option<PathBuf>,
-    /// How many workers, at least one. A rehearsal has one, whatever stands here.
+    /// How many workers, at least one. Only a run starts them: a rehearsal and a plan have one, and judge the load by this number.
     pub workers: u32,
     /// Whether debug log records of user code are wanted.
     pub debug: bool,
@@ -42,6 +59,13 @@ pub struct Settings {
     pub stop_signals: bool,
     /// Requests to stop from the host of this library, beside the signals.
     pub stop_requests: StopRequests,
+    /// Through which the run can be paused, scaled, stopped and asked while it goes on.
+    pub controls: Option<Controls>,
+    /// Take SIGTSTP (Ctrl+Z) as a pause: the plan is paused, then this process stops; once it is continued, the plan goes on where
+    /// it was paused. Left alone where it was ignored from the beginning, as under a shell without job control.
+    pub suspend_signals: bool,
+    /// Told before this process stops and after it was continued.
+    pub around_suspension: Option<AroundSuspension>,
     /// By when workers must be where they should.
     pub deadlines: Deadlines,
 }
@@ -60,8 +84,22 @@ impl Settings {
             mission: Mission::Run,
             stop_signals: false,
             stop_requests: StopRequests::default(),
+            controls: None,
+            suspend_signals: false,
+            around_suspension: None,
             deadlines: Deadlines::default(),
         }
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("command", &self.command)
+            .field("workers", &self.workers)
+            .field("mission", &self.mission)
+            .field("deadlines", &self.deadlines)
+            .finish_non_exhaustive()
     }
 }
 
@@ -78,7 +116,7 @@ pub struct Deadlines {
     pub rehearse_ns: u64,
     /// From the end of the plan: how long iterations that are already due may still be started.
     pub catch_up_ns: u64,
-    /// How long running iterations may go on, where no test declares a `max_duration`.
+    /// How long running iterations may go on, where neither the config says so nor a test declares a `max_duration`.
     pub grace_ns: u64,
     /// The `shutdown` hooks of a worker, together.
     pub shutdown_ns: u64,

@@ -4,16 +4,18 @@
 //! The one wait is the `poll`, never longer than [`TICK_NS`]: a process's end has no descriptor, so it is looked for.
 
 use crate::clock::{Epoch, monotonic_ns};
+use crate::controls::{Controls, Listener, Request};
+use crate::limits::{self, Limits};
 use crate::outcome::{ManagerError, Outcome};
 use crate::process::{Heard, Pipe, Process};
-use crate::settings::{Mission, Settings};
-use crate::signals::{SignalListener, StopRequests};
+use crate::settings::{AroundSuspension, Mission, Settings, Suspension};
+use crate::signals::{CONTINUES, STOPS, SUSPENDS, SignalListener, StopRequests};
 use crate::supervisor::{Effect, Input, Orders, Supervisor};
 use pysurge_core::NANOS_PER_SEC;
 use pysurge_core::event::{EventSink, RunEvent, Stream};
 use pysurge_core::plan::Plan;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use std::io::Read;
+use rustix::process::{Signal, getpid, kill_process};
 
 /// How often processes are looked at when nothing else happens.
 const TICK_NS: u64 = 100_000_000;
@@ -21,13 +23,21 @@ const TICK_NS: u64 = 100_000_000;
 /// The same while an end is about to be seen.
 const SHORT_TICK_NS: u64 = 2_000_000;
 
+/// How long a process that stopped itself waits for the word that it was continued: it comes at once, on some thread.
+const WAKE_NS: u64 = NANOS_PER_SEC;
+
 /// Sees one run through; see [`crate::run`].
 pub(crate) fn run(plan: &Plan, settings: &Settings, sink: &dyn EventSink) -> Result<Outcome, ManagerError> {
-    let signals = settings.stop_signals.then(SignalListener::new).transpose()?;
+    let signals = settings.stop_signals.then(|| STOPS.listen()).transpose()?;
+    let suspends = Suspends::listen(settings)?;
+    let controls = settings.controls.as_ref().map(Controls::listen).transpose()?;
+    let workers_of_run = settings.workers.max(1);
     let workers = match settings.mission {
-        Mission::Run => settings.workers.max(1),
-        Mission::Check => 1,
+        Mission::Run => workers_of_run,
+        Mission::Check | Mission::Plan => 1,
     };
+    limits::raise();
+    let limits = Limits::read();
     let epoch = Epoch::now();
     // A failure half way drops the processes that were started, which ends them.
     let processes: Vec<Process> = (0..workers)
@@ -35,8 +45,10 @@ pub(crate) fn run(plan: &Plan, settings: &Settings, sink: &dyn EventSink) -> Res
         .collect::<Result<_, _>>()?;
     let pids: Vec<u32> = processes.iter().map(Process::id).collect();
     let orders = Orders {
-        plan,
+        plan: plan.clone(),
         mission: settings.mission,
+        workers_of_run,
+        limits,
         debug: settings.debug,
         import_first: settings.import_first.clone(),
         import_last: settings.import_last.clone(),
@@ -48,8 +60,12 @@ pub(crate) fn run(plan: &Plan, settings: &Settings, sink: &dyn EventSink) -> Res
         ended: vec![false; processes.len()],
         processes,
         signals,
+        suspends,
+        controls,
+        asking: None,
         requests: settings.stop_requests.clone(),
         requests_seen: 0,
+        sleeps: false,
         outcome: None,
         sink,
     };
@@ -62,21 +78,71 @@ pub(crate) fn run(plan: &Plan, settings: &Settings, sink: &dyn EventSink) -> Res
 }
 
 struct Shell<'a> {
-    supervisor: Supervisor<'a>,
+    supervisor: Supervisor,
     processes: Vec<Process>,
     /// Per worker: its end was stepped.
     ended: Vec<bool>,
     signals: Option<SignalListener>,
+    suspends: Option<Suspends>,
+    controls: Option<Listener>,
+    /// Whose question is being stepped.
+    asking: Option<Request>,
     requests: StopRequests,
     requests_seen: usize,
+    /// This process is to be stopped.
+    sleeps: bool,
     outcome: Option<Outcome>,
     sink: &'a dyn EventSink,
+}
+
+/// What Ctrl+Z takes.
+struct Suspends {
+    stops: SignalListener,
+    continues: SignalListener,
+    around: Option<AroundSuspension>,
+}
+
+impl Suspends {
+    fn listen(settings: &Settings) -> Result<Option<Self>, ManagerError> {
+        if !settings.suspend_signals || SUSPENDS.was_ignored() {
+            return Ok(None);
+        }
+        Ok(Some(Self {
+            stops: SUSPENDS.listen()?,
+            continues: CONTINUES.listen()?,
+            around: settings.around_suspension.clone(),
+        }))
+    }
+
+    /// Stops this process until somebody continues it; how long that took, in nanoseconds.
+    fn sleep(&mut self) -> u64 {
+        if let Some(around) = &self.around {
+            around(Suspension::Begins);
+        }
+        // A second Ctrl+Z before the stop asked for no more than the first.
+        self.stops.take();
+        self.continues.take();
+        let began_ns = monotonic_ns();
+        // The stop may take effect on another thread first, but none goes on before SIGCONT, and its handler says so.
+        let _ = kill_process(getpid(), Signal::STOP);
+        let mut continued = [PollFd::new(&self.continues.socket, PollFlags::IN)];
+        // An interrupted wait is one that SIGCONT interrupted; either way it comes back soon.
+        while poll(&mut continued, Some(&timespec(WAKE_NS))) == Err(rustix::io::Errno::INTR) {}
+        self.continues.take();
+        let slept_ns = monotonic_ns().saturating_sub(began_ns);
+        if let Some(around) = &self.around {
+            around(Suspension::Ended);
+        }
+        slept_ns
+    }
 }
 
 /// What a polled descriptor belongs to.
 #[derive(Debug, Clone, Copy)]
 enum Source {
     Signals,
+    Suspends,
+    Controls,
     Channel(usize),
     Output(usize, Stream),
 }
@@ -86,6 +152,10 @@ impl Shell<'_> {
         let mut looked_ns = 0;
         loop {
             self.step(Input::Tick);
+            if std::mem::take(&mut self.sleeps) {
+                let slept_ns = self.suspends.as_mut().map_or(0, Suspends::sleep);
+                self.step(Input::Woken { slept_ns });
+            }
             if let Some(outcome) = self.outcome.take() {
                 return Ok(outcome);
             }
@@ -118,6 +188,14 @@ impl Shell<'_> {
         if let Some(signals) = &self.signals {
             sources.push(Source::Signals);
             polled.push(PollFd::new(&signals.socket, PollFlags::IN));
+        }
+        if let Some(suspends) = &self.suspends {
+            sources.push(Source::Suspends);
+            polled.push(PollFd::new(&suspends.stops.socket, PollFlags::IN));
+        }
+        if let Some(controls) = &self.controls {
+            sources.push(Source::Controls);
+            polled.push(PollFd::from_borrowed_fd(controls.descriptor(), PollFlags::IN));
         }
         for (number, process) in self.processes.iter().enumerate() {
             if let Some((fd, writes)) = process.channel.descriptor() {
@@ -152,7 +230,19 @@ impl Shell<'_> {
 
     fn take(&mut self, source: Source) {
         match source {
-            Source::Signals => self.take_signals(),
+            Source::Signals => {
+                let count = self.signals.as_mut().map_or(0, SignalListener::take);
+                for _ in 0..count {
+                    self.step(Input::StopRequested);
+                }
+            }
+            Source::Suspends => {
+                let count = self.suspends.as_mut().map_or(0, |suspends| suspends.stops.take());
+                if count > 0 {
+                    self.step(Input::SuspendRequested);
+                }
+            }
+            Source::Controls => self.take_questions(),
             Source::Channel(number) => {
                 self.processes[number].channel.flush();
                 self.listen(number);
@@ -161,14 +251,12 @@ impl Shell<'_> {
         }
     }
 
-    fn take_signals(&mut self) {
-        let mut bytes = [0; 16];
-        let count = match &mut self.signals {
-            Some(signals) => signals.socket.read(&mut bytes).unwrap_or(0),
-            None => 0,
-        };
-        for _ in 0..count {
-            self.step(Input::StopRequested);
+    fn take_questions(&mut self) {
+        let requests = self.controls.as_mut().map_or_else(Vec::new, Listener::take);
+        for request in requests {
+            let (command, by) = (request.command, request.by);
+            self.asking = Some(request);
+            self.step(Input::Asked(command, by));
         }
     }
 
@@ -217,6 +305,12 @@ impl Shell<'_> {
                 Effect::Kill(number) => self.processes[number].kill(),
                 Effect::Reap(number) => self.processes[number].reap(),
                 Effect::Emit(event) => self.sink.emit(event),
+                Effect::Answer(answer) => {
+                    if let Some(request) = self.asking.take() {
+                        request.answer(answer);
+                    }
+                }
+                Effect::Suspend => self.sleeps = true,
                 Effect::Finish(outcome) => self.outcome = Some(outcome),
             }
         }
@@ -225,7 +319,9 @@ impl Shell<'_> {
     /// Reads what the workers printed last; not for ever, for a grandchild may hold a pipe open.
     fn drain_output(&mut self, patience_ns: u64) {
         // Not looked at any more, but caught to the end: a last Ctrl+C must not cost the result.
-        let _caught = self.signals.take();
+        let _caught = (self.signals.take(), self.suspends.take());
+        // Who asks from here on is told that the run is over.
+        self.controls = None;
         let until_ns = monotonic_ns().saturating_add(patience_ns);
         let mut wait_ns = patience_ns;
         while wait_ns > 0 && self.processes.iter().any(Process::prints) {

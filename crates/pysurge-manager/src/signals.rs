@@ -1,11 +1,12 @@
 //! Requests to stop: from the host of this library as a count, from signals as bytes in a socket that the shell polls.
 //!
-//! A signal handler cannot be taken out again without unsafe code, so SIGINT and SIGTERM are caught from the process's
-//! first run on that asks for it. Between runs, a signal whose disposition was the default before does the default.
+//! A signal handler cannot be taken out again without unsafe code, so signals are caught from the process's first run on that
+//! asks for them. Between runs, a signal whose disposition was the default before does the default.
 
 use crate::outcome::ManagerError;
 use signal_hook::SigId;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGCONT, SIGINT, SIGTERM, SIGTSTP};
+use std::io::Read;
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -29,33 +30,54 @@ impl StopRequests {
     }
 }
 
-/// The signals that ask a run to stop.
-const STOP_SIGNALS: [i32; 2] = [SIGINT, SIGTERM];
-
-/// True while no run listens; handlers of default signals then do the default.
-static IDLE: OnceLock<Arc<AtomicBool>> = OnceLock::new();
-
-/// Listens to SIGINT and SIGTERM until dropped.
+/// Signals that are listened to together, while a run wants them.
 #[derive(Debug)]
-pub(crate) struct SignalListener {
-    /// One byte arrives per signal.
-    pub(crate) socket: UnixStream,
-    registered: Vec<SigId>,
+pub(crate) struct Group {
+    signals: &'static [i32],
+    /// True while no run listens; handlers of default signals then do the default.
+    idle: OnceLock<Arc<AtomicBool>>,
+    /// Whether the first of them was ignored before the first run.
+    ignored: OnceLock<bool>,
 }
 
-impl SignalListener {
+/// Ask a run to stop.
+pub(crate) static STOPS: Group = Group::of(&[SIGINT, SIGTERM]);
+
+/// Ctrl+Z.
+pub(crate) static SUSPENDS: Group = Group::of(&[SIGTSTP]);
+
+/// The process goes on after a stop. Its default is done by the system before any handler is called.
+pub(crate) static CONTINUES: Group = Group::of(&[SIGCONT]);
+
+impl Group {
+    const fn of(signals: &'static [i32]) -> Self {
+        Self {
+            signals,
+            idle: OnceLock::new(),
+            ignored: OnceLock::new(),
+        }
+    }
+
     /// Starts to listen.
-    pub(crate) fn new() -> Result<Self, ManagerError> {
-        Self::install().map_err(|source| ManagerError::System {
+    pub(crate) fn listen(&'static self) -> Result<SignalListener, ManagerError> {
+        self.install().map_err(|source| ManagerError::System {
             action: "listen to signals",
             source,
         })
     }
 
-    fn install() -> std::io::Result<Self> {
-        let idle = IDLE.get_or_init(|| {
+    /// Whether a parent had it ignored: shells without job control do that to SIGTSTP, and it is to stay so.
+    pub(crate) fn was_ignored(&self) -> bool {
+        *self.ignored.get_or_init(|| {
+            let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+            is_in_mask(&status, "SigIgn:", self.signals[0]).unwrap_or(false)
+        })
+    }
+
+    fn install(&'static self) -> std::io::Result<SignalListener> {
+        let idle = self.idle.get_or_init(|| {
             let idle = Arc::new(AtomicBool::new(false));
-            for signal in STOP_SIGNALS {
+            for &signal in self.signals {
                 if default_stands(signal) {
                     // Where this fails, the registration below fails too and tells.
                     let _ = signal_hook::flag::register_conditional_default(signal, Arc::clone(&idle));
@@ -65,11 +87,12 @@ impl SignalListener {
         });
         let (socket, writer) = UnixStream::pair()?;
         socket.set_nonblocking(true)?;
-        let mut listener = Self {
+        let mut listener = SignalListener {
             socket,
+            idle,
             registered: Vec::new(),
         };
-        for signal in STOP_SIGNALS {
+        for &signal in self.signals {
             let id = signal_hook::low_level::pipe::register(signal, writer.try_clone()?)?;
             listener.registered.push(id);
         }
@@ -78,11 +101,26 @@ impl SignalListener {
     }
 }
 
+/// Listens to the signals of a group until dropped.
+#[derive(Debug)]
+pub(crate) struct SignalListener {
+    /// One byte arrives per signal.
+    pub(crate) socket: UnixStream,
+    idle: &'static AtomicBool,
+    registered: Vec<SigId>,
+}
+
+impl SignalListener {
+    /// How many signals came since it was asked last.
+    pub(crate) fn take(&mut self) -> usize {
+        let mut bytes = [0; 16];
+        self.socket.read(&mut bytes).unwrap_or(0)
+    }
+}
+
 impl Drop for SignalListener {
     fn drop(&mut self) {
-        if let Some(idle) = IDLE.get() {
-            idle.store(true, Ordering::SeqCst);
-        }
+        self.idle.store(true, Ordering::SeqCst);
         for id in self.registered.drain(..) {
             signal_hook::low_level::unregister(id);
         }

@@ -1,18 +1,25 @@
-//! The supervisor under seeded faults, in simulated time: thousands of runs with workers that die, hang, lie and linger,
-//! and requests to stop at any instant. Whatever they do, the run ends in time, once, with every worker reaped and every
-//! iteration told of in exactly one way. A failing seed is printed; `replay` runs it alone.
+//! The supervisor under seeded faults, in simulated time: thousands of runs with workers that die, hang, lie and linger, and pauses,
+//! scales, suspensions and requests to stop at any instant. Whatever they do, the run ends in time, once, with every worker
+//! reaped and every iteration told of in exactly one way, as many as the plan has with what was changed. A failing seed is printed;
+//! `replay` runs it alone.
+
+mod cast;
+mod feed;
 
 use crate::clock::Epoch;
+use crate::limits::Limits;
 use crate::outcome::{Abort, Outcome};
 use crate::settings::{Deadlines, Mission};
 use crate::supervisor::{Effect, Input, Orders, Supervisor};
 use crate::worker::Exit;
+use cast::{Dice, cast_actors, cast_plan, cast_requests, samples_of};
+use feed::Feed;
+use pysurge_core::control::{Answer, State};
 use pysurge_core::event::{RunEvent, Stream};
 use pysurge_core::measure::Measures;
-use pysurge_core::plan::{Plan, TestPlan};
-use pysurge_core::rate::Rate;
-use pysurge_core::schedule::StripedSchedule;
-use pysurge_core::summary::{StopCause, WorkerEnd};
+use pysurge_core::plan::{Model, Plan, Source, TestPlan};
+use pysurge_core::schedule::{Change, Course};
+use pysurge_core::summary::{StopCause, Summary, WorkerEnd};
 use pysurge_core::wire::{
     FromWorker, Hello, LoadError, LoadFault, PROTOCOL, Rehearsed, Snapshot, Start, StartupError, Stop,
     TestInfo, TestSnapshot, ToWorker,
@@ -32,23 +39,6 @@ impl Drop for Seed {
         if std::thread::panicking() {
             eprintln!("the failing seed is {}", self.0);
         }
-    }
-}
-
-/// Source: Steele, Lea, Flood, "Fast splittable pseudorandom number generators" (2014).
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, below: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (z ^ (z >> 31)) % below
-    }
-
-    fn one_in(&mut self, n: u64) -> bool {
-        self.roll(n) == 0
     }
 }
 
@@ -105,8 +95,8 @@ struct Actor {
 
 struct ActorRun {
     start: Start,
-    schedules: Vec<Option<StripedSchedule>>,
-    told: Vec<u64>,
+    feeds: Vec<Option<Feed>>,
+    course: Course,
     sequence: u64,
 }
 
@@ -132,6 +122,18 @@ struct World<'a> {
     actors: Vec<Actor>,
     outcome: Option<Outcome>,
     started: u32,
+    /// The start of the run, once it is known.
+    started_ns: u64,
+    /// The end of the plan, as the workers were told last.
+    plan_ends_ns: Option<u64>,
+    /// Changes that the sink was told of.
+    changes: Vec<Change>,
+    /// Commands that were not answered yet.
+    asked: u32,
+    /// What was answered, in words.
+    answers: Vec<String>,
+    sleeps: bool,
+    slept_ns: u64,
     notices: Vec<String>,
     ended_ns: u64,
 }
@@ -233,17 +235,20 @@ impl World<'_> {
                     hint: None,
                     traceback: String::new(),
                 };
-                let info = TestInfo {
+                let info = |test: &TestPlan| TestInfo {
                     label: "<t>".into(),
                     summary: String::new(),
                     max_duration_ns: Some(NANOS_PER_SEC),
+                    shape: samples_of(test),
                 };
-                let one = if fault == Fault::FailsToLoad {
-                    Err(error)
-                } else {
-                    Ok(info)
+                let one = |test: &TestPlan| {
+                    if fault == Fault::FailsToLoad {
+                        Err(error.clone())
+                    } else {
+                        Ok(info(test))
+                    }
                 };
-                self.say(number, FromWorker::Loaded(vec![one; tests]));
+                self.say(number, FromWorker::Loaded(load.tests.iter().map(one).collect()));
             }
             ToWorker::Prepare => {
                 let error = StartupError {
@@ -274,18 +279,16 @@ impl World<'_> {
                 }
             }
             ToWorker::Start(start) => self.start(number, start),
+            ToWorker::Change(change) => self.change(number, change),
             ToWorker::Stop(stop) => self.stop(number, stop),
         }
     }
 
     fn start(&mut self, number: usize, start: Start) {
         assert!(start.at_ns > self.now_ns, "a start in the past");
-        let schedules = start.stripes.iter().enumerate();
-        let schedules =
-            schedules.map(|(test, stripe)| stripe.map(|stripe| self.plan.schedule(test).stripe(stripe)));
         let run = ActorRun {
-            schedules: schedules.collect(),
-            told: vec![0; start.stripes.len()],
+            feeds: Feed::of_all(self.plan, &start),
+            course: Course::default(),
             sequence: 0,
             start,
         };
@@ -294,7 +297,27 @@ impl World<'_> {
         self.later(first_ns, Event::Snapshot(number));
     }
 
+    fn change(&mut self, number: usize, change: Change) {
+        let actor = &mut self.actors[number];
+        assert!(actor.last_stop.is_none(), "a change after a stop");
+        let Some(run) = &mut actor.run else {
+            panic!("a change before the start");
+        };
+        assert!(
+            run.start.at_ns + change.at_ns > self.now_ns,
+            "a change for an instant that has passed"
+        );
+        assert!(change.at_ns >= run.course.now().at_ns, "a change before another");
+        run.course.apply(change);
+        for feed in run.feeds.iter_mut().flatten() {
+            feed.change(change, &run.course);
+        }
+    }
+
     fn stop(&mut self, number: usize, stop: Stop) {
+        if self.actors[number].run.is_some() {
+            self.plan_ends_ns = Some(stop.plan_ends_ns);
+        }
         let actor = &mut self.actors[number];
         if let Some(before) = actor.last_stop.replace(stop) {
             assert!(stop.plan_ends_ns <= before.plan_ends_ns, "the plan grew");
@@ -316,29 +339,10 @@ impl World<'_> {
             .unwrap_or(now_ns)
             .min(now_ns)
             .saturating_sub(run.start.at_ns);
-        let tests = run.schedules.iter().zip(&mut run.told).map(|(schedule, told)| {
-            // What was claimed before the stop was heard of stays claimed.
-            let planned = schedule
-                .map_or(0, |schedule| schedule.count_before(until_ns))
-                .max(*told);
-            let news = planned - *told;
-            *told = planned;
-            let (interrupted, news) = if last {
-                (news / 3, news - news / 3)
-            } else {
-                (0, news)
-            };
-            TestSnapshot {
-                planned,
-                interrupted,
-                in_flight: 0,
-                measures: Measures {
-                    passed: news - news / 4,
-                    failed: news / 4,
-                    ..Measures::default()
-                },
-                ..TestSnapshot::default()
-            }
+        let until_ns = run.course.plan_ns(until_ns);
+        let tests = run.feeds.iter_mut().map(|feed| match feed {
+            Some(feed) => feed.snapshot(until_ns, last),
+            None => TestSnapshot::default(),
         });
         let tests = tests.collect();
         let sequence = run.sequence;
@@ -384,6 +388,27 @@ impl World<'_> {
         None
     }
 
+    /// This process is stopped for a while: workers go on, and what they say is heard afterwards.
+    fn sleep(&mut self) -> u64 {
+        let slept_ns = self.dice.roll(40_000) * MS;
+        let wakes_ns = self.now_ns + slept_ns;
+        let mut unheard = Vec::new();
+        while let Some(Reverse((at_ns, order))) = self.future.peek().copied()
+            && at_ns <= wakes_ns
+        {
+            self.future.pop();
+            self.now_ns = self.now_ns.max(at_ns);
+            let event = self.events.remove(&order).unwrap();
+            unheard.extend(self.happen(event));
+        }
+        self.now_ns = wakes_ns;
+        self.slept_ns += slept_ns;
+        for input in unheard {
+            self.later(wakes_ns, Event::Input(input));
+        }
+        slept_ns
+    }
+
     fn carry_out(&mut self, effect: Effect) {
         assert!(self.outcome.is_none(), "an effect after the finish: {effect:?}");
         match effect {
@@ -401,7 +426,16 @@ impl World<'_> {
                 }
             }
             Effect::Reap(number) => self.actors[number].reaped += 1,
-            Effect::Emit(RunEvent::Started { .. }) => self.started += 1,
+            Effect::Emit(RunEvent::Started { at_ns, .. }) => {
+                self.started += 1;
+                self.started_ns = at_ns;
+            }
+            Effect::Emit(RunEvent::Changed { change, .. }) => self.changes.push(change),
+            Effect::Answer(answer) => {
+                self.asked -= 1;
+                self.answers.push(in_words(&answer));
+            }
+            Effect::Suspend => self.sleeps = true,
             Effect::Emit(RunEvent::Notice { text, .. }) => self.notices.push(text),
             Effect::Emit(RunEvent::Progress(summary)) => {
                 assert_eq!(summary.exit_code, None);
@@ -415,19 +449,26 @@ impl World<'_> {
     }
 }
 
-fn simulate(seed: u64) -> Outcome {
+/// What a run came to, and what was answered meanwhile.
+struct Simulated {
+    outcome: Outcome,
+    answers: Vec<String>,
+    slept: bool,
+}
+
+fn simulate(seed: u64) -> Simulated {
     let _seed = Seed(seed);
     let mut dice = Dice(seed);
     let plan = cast_plan(&mut dice);
-    let mission = if dice.one_in(5) {
-        Mission::Check
-    } else {
-        Mission::Run
+    let mission = match dice.roll(12) {
+        0 | 1 => Mission::Check,
+        2 => Mission::Plan,
+        _ => Mission::Run,
     };
-    let workers = if mission == Mission::Check {
-        1
-    } else {
+    let workers = if mission == Mission::Run {
         1 + dice.roll(5)
+    } else {
+        1
     };
     let began_ns = 1_000 * NANOS_PER_SEC;
     let actors = cast_actors(&mut dice, workers, plan.tests.len());
@@ -441,13 +482,22 @@ fn simulate(seed: u64) -> Outcome {
         events: HashMap::new(),
         outcome: None,
         started: 0,
+        started_ns: 0,
+        plan_ends_ns: None,
+        changes: Vec::new(),
+        asked: 0,
+        answers: Vec::new(),
+        sleeps: false,
+        slept_ns: 0,
         notices: Vec::new(),
         ended_ns: 0,
     };
     let deadlines = Deadlines::default();
     let orders = Orders {
-        plan: &plan,
+        plan: plan.clone(),
         mission,
+        workers_of_run: 1,
+        limits: Limits::default(),
         debug: false,
         import_first: vec![],
         import_last: vec![],
@@ -469,64 +519,30 @@ fn simulate(seed: u64) -> Outcome {
         };
         world.say(number, FromWorker::Hello(hello));
     }
-    // An open-ended run must be asked to stop; others may be.
-    let mut last_request_ns = began_ns;
-    let asked = plan.duration_ns.is_none() || world.dice.one_in(3);
-    for _ in 0..if asked { 1 + world.dice.roll(4) } else { 0 } {
-        last_request_ns += world.dice.roll(15_000) * MS;
-        world.later(last_request_ns, Event::Input(Input::StopRequested));
-    }
-
+    let last_request_ns = cast_requests(&mut world, began_ns);
     let last_ns = last_deadline_ns(began_ns, last_request_ns, &plan, &deadlines);
     play(&mut world, &mut supervisor, last_ns);
     check(&mut world, &mut supervisor);
-    world.outcome.expect("the loop ended with one")
-}
-
-fn cast_plan(dice: &mut Dice) -> Plan {
-    let tests = 1 + dice.roll(3);
-    let rates = ["0.3", "7", "1000"];
-    Plan {
-        name: "n".into(),
-        tests: (0..tests)
-            .map(|_| TestPlan {
-                test_class: "a.B".into(),
-                kwargs: vec![],
-                rate: Rate::parse(rates[usize::try_from(dice.roll(3)).unwrap()]).unwrap(),
-            })
-            .collect(),
-        duration_ns: (!dice.one_in(4)).then(|| dice.roll(20_000) * MS + 1),
+    Simulated {
+        outcome: world.outcome.expect("the loop ended with one"),
+        answers: world.answers,
+        slept: world.slept_ns > 0,
     }
 }
 
-fn cast_actors(dice: &mut Dice, workers: u64, tests: usize) -> Vec<Actor> {
-    let faulty = dice.roll(4);
-    let actors = (0..workers).map(|_| {
-        let fault = if dice.roll(4) < faulty {
-            FAULTS[usize::try_from(dice.roll(10)).unwrap()]
-        } else {
-            Fault::None
-        };
-        Actor {
-            fault,
-            fault_at: 1 + dice.roll(12),
-            said: 0,
-            silent: false,
-            dead: false,
-            held_open: dice.one_in(20),
-            last_delivery_ns: 0,
-            tests,
-            run: None,
-            last_stop: None,
-            drained: false,
-            reaped: 0,
+fn in_words(answer: &Answer) -> String {
+    match answer {
+        Ok(standing) => {
+            assert!(standing.paused_s <= standing.elapsed_s);
+            assert!(standing.state != State::Paused || standing.effective_s.is_some());
+            format!("{:?}", standing.state)
         }
-    });
-    actors.collect()
+        Err(refusal) => format!("{refusal:?}"),
+    }
 }
 
 /// Lets inputs and time happen until the run is over.
-fn play(world: &mut World<'_>, supervisor: &mut Supervisor<'_>, last_ns: u64) {
+fn play(world: &mut World<'_>, supervisor: &mut Supervisor, last_ns: u64) {
     let mut steps = 0;
     while world.outcome.is_none() {
         steps += 1;
@@ -549,11 +565,22 @@ fn play(world: &mut World<'_>, supervisor: &mut Supervisor<'_>, last_ns: u64) {
             Some(Input::Tick)
         };
         if let Some(input) = input {
+            world.asked += u32::from(matches!(input, Input::Asked(..)));
             for effect in supervisor.step(input, world.now_ns) {
                 world.carry_out(effect);
             }
+            assert_eq!(world.asked, 0, "a question without its answer");
         }
-        assert!(world.now_ns <= last_ns, "past every deadline: {supervisor:?}");
+        if std::mem::take(&mut world.sleeps) && world.outcome.is_none() {
+            let slept_ns = world.sleep();
+            for effect in supervisor.step(Input::Woken { slept_ns }, world.now_ns) {
+                world.carry_out(effect);
+            }
+        }
+        assert!(
+            world.now_ns <= last_ns + world.slept_ns,
+            "past every deadline: {supervisor:?}"
+        );
     }
 }
 
@@ -561,13 +588,14 @@ fn play(world: &mut World<'_>, supervisor: &mut Supervisor<'_>, last_ns: u64) {
 fn last_deadline_ns(began_ns: u64, last_request_ns: u64, plan: &Plan, deadlines: &Deadlines) -> u64 {
     let rehearsals = plan.tests.len() as u64 * (deadlines.rehearse_ns + NANOS_PER_SEC);
     let starting = deadlines.hello_ns + deadlines.load_ns + deadlines.prepare_ns + rehearsals + NANOS_PER_SEC;
-    let running = plan.duration_ns.unwrap_or(0) + deadlines.catch_up_ns + NANOS_PER_SEC;
+    let grace = 5 * NANOS_PER_SEC;
+    let running = plan.duration_ns.unwrap_or(0) + deadlines.catch_up_ns + grace;
     let ending = 2 * deadlines.margin_ns + 2 * deadlines.shutdown_ns + deadlines.exit_ns;
     let dying = 2 * deadlines.linger_ns + deadlines.reap_ns;
     (began_ns + starting).max(last_request_ns) + running + ending + dying
 }
 
-fn check(world: &mut World<'_>, supervisor: &mut Supervisor<'_>) {
+fn check(world: &mut World<'_>, supervisor: &mut Supervisor) {
     for (number, actor) in world.actors.iter().enumerate() {
         assert_eq!(actor.reaped, 1, "worker {number}");
     }
@@ -593,13 +621,78 @@ fn check(world: &mut World<'_>, supervisor: &mut Supervisor<'_>) {
         u32::from(summary.tests.iter().any(|test| test.not_run.is_none()))
     );
     assert_eq!(Some(outcome.exit_code()), summary.exit_code);
+    let lost = summary.workers.iter().any(|worker| worker.end == WorkerEnd::Lost);
+    let mut sum = 0;
+    for test in &summary.tests {
+        let warmup = test
+            .warmup
+            .as_ref()
+            .map_or_else(Default::default, |warmup| warmup.account);
+        for account in [test.account, warmup] {
+            assert!(account.balances(), "{account:?}");
+            assert!(lost || account.lost == 0, "lost without a lost worker");
+        }
+        sum += test.account.planned;
+    }
+    assert_eq!(summary.account.planned, sum, "the warm-up is in no sum");
+    if let Some(plan_ends_ns) = world.plan_ends_ns {
+        compare_with_the_plan(world, summary, plan_ends_ns);
+    }
+}
+
+/// What was planned is what the plan has with what was changed, whoever lived to tell of it.
+fn compare_with_the_plan(world: &World<'_>, summary: &Summary, plan_ends_ns: u64) {
+    let mut plan = world.plan.clone();
+    for test in &mut plan.tests {
+        let samples = samples_of(test);
+        if let Model::Open(open) = &mut test.model
+            && let Source::Shape(shape) = &mut open.source
+        {
+            shape.samples = samples;
+        }
+    }
+    let all_lost = summary.stop_cause == Some(StopCause::WorkersLost);
     for (position, test) in summary.tests.iter().enumerate() {
-        assert!(test.account.balances(), "{:?}", test.account);
-        if summary.stop_cause == Some(StopCause::Duration) && test.not_run.is_none() {
-            let planned = world.plan.schedule(position).count_before(u64::MAX);
-            assert_eq!(test.account.planned, planned, "the whole plan is accounted for");
-            let lost = summary.workers.iter().any(|worker| worker.end == WorkerEnd::Lost);
-            assert!(lost || test.account.lost == 0, "lost without a lost worker");
+        let warmup = test.warmup.as_ref().map_or(0, |warmup| warmup.account.planned);
+        let Some(mut schedule) = plan.schedule(position) else {
+            let planned = test.account.planned + warmup;
+            if summary.stop_cause == Some(StopCause::Iterations)
+                && plan.tests[position].end_ns(plan.duration_ns).is_none()
+                && test.not_run.is_none()
+            {
+                assert_eq!(
+                    Some(planned),
+                    plan.tests[position].iterations,
+                    "every iteration is told"
+                );
+            }
+            continue;
+        };
+        if test.not_run.is_some() || all_lost {
+            continue;
+        }
+        for change in &world.changes {
+            schedule.change(*change);
+        }
+        let until_ns = schedule
+            .course()
+            .plan_ns(plan_ends_ns.saturating_sub(world.started_ns));
+        let warm = schedule.count_before_plan(until_ns.min(plan.tests[position].warmup_ends_ns()));
+        let all = schedule.count_before_plan(until_ns);
+        assert_eq!(
+            (test.account.planned, warmup),
+            (all - warm, warm),
+            "the whole plan is accounted for"
+        );
+        if matches!(
+            summary.stop_cause,
+            Some(StopCause::Duration | StopCause::Iterations)
+        ) {
+            assert_eq!(
+                all,
+                schedule.count_before_plan(u64::MAX),
+                "the plan came to its end"
+            );
         }
     }
 }
@@ -609,10 +702,29 @@ fn check(world: &mut World<'_>, supervisor: &mut Supervisor<'_>) {
 struct Reached(BTreeMap<String, u32>);
 
 impl Reached {
-    fn note(&mut self, outcome: &Outcome) {
+    fn note(&mut self, simulated: &Simulated) {
         let mut one = |what: String| *self.0.entry(what).or_default() += 1;
-        match outcome {
+        for answer in &simulated.answers {
+            one(format!("answered {answer}"));
+        }
+        if simulated.slept {
+            one("slept".into());
+        }
+        match &simulated.outcome {
             Outcome::Finished(summary) => {
+                if summary.paused_s > 0.0 {
+                    one("paused".into());
+                }
+                if summary
+                    .tests
+                    .iter()
+                    .any(|test| test.warmup.is_some() && test.account.passed > 0)
+                {
+                    one("warmed up".into());
+                }
+                if summary.changes.len() > 1 {
+                    one(format!("changed, then {:?}", summary.stop_cause));
+                }
                 one(format!("{:?}", summary.stop_cause));
                 one(format!("exit code {:?}", summary.exit_code));
                 for worker in &summary.workers {
@@ -621,7 +733,10 @@ impl Reached {
             }
             Outcome::Aborted(Abort::Worker(_)) => one("aborted by a worker".into()),
             Outcome::LoadFailed(_) => one("load failed".into()),
-            Outcome::Aborted(Abort::Signal) | Outcome::Checked { .. } => one(format!("{outcome:?}")),
+            Outcome::Planned { .. } => one("planned".into()),
+            outcome @ (Outcome::Aborted(Abort::Signal) | Outcome::Checked { .. }) => {
+                one(format!("{outcome:?}"));
+            }
         }
     }
 }
@@ -634,6 +749,7 @@ fn whatever_happens_the_run_ends_in_time_and_tells_everything() {
     }
     for what in [
         "Some(Duration)",
+        "Some(Iterations)",
         "Some(Signal)",
         "Some(SecondSignal)",
         "Some(WorkersLost)",
@@ -650,6 +766,19 @@ fn whatever_happens_the_run_ends_in_time_and_tells_everything() {
         "Aborted(Signal)",
         "Checked { passed: false }",
         "Checked { passed: true }",
+        "planned",
+        "paused",
+        "slept",
+        "warmed up",
+        "changed, then Some(Duration)",
+        "changed, then Some(Iterations)",
+        "changed, then Some(Signal)",
+        "changed, then Some(SecondSignal)",
+        "answered Starting",
+        "answered Running",
+        "answered Paused",
+        "answered Stopping",
+        "answered NotStarted",
     ] {
         let times = reached.0.get(what).copied().unwrap_or(0);
         assert!(times > 0, "{what} was never reached: {reached:#?}");

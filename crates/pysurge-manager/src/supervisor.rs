@@ -5,7 +5,7 @@
 //! |---|---|---|
 //! | `Greeting` | `Hello`; is sent `Load` | `hello_ns` |
 //! | `Loading` | `Loaded` | `load_ns` |
-//! | `Loaded` | all workers loaded; are sent `Prepare` | (waits for the others) |
+//! | `Loaded` | all workers loaded; are sent `Prepare`, or `Stop` where nothing more is wanted | (waits for the others) |
 //! | `Preparing` | `Prepared` | `prepare_ns` |
 //! | `Prepared` | all workers prepared; are sent `Start`, or `Rehearse` | (waits for the others) |
 //! | `Rehearsing` | `Rehearsed` of each test; is sent `Stop` | `rehearse_ns` and its `max_duration`, each |
@@ -18,34 +18,29 @@
 //! aborts the run; whoever dies later is lost alone. A worker is `Gone` when its process ended *and* its channel is read to
 //! its end; where only one of the two comes, the other has `linger_ns`. The run is over when every worker is gone.
 
+mod control;
 mod ending;
+mod starting;
 #[cfg(test)]
 mod tests;
 
 use crate::clock::Epoch;
+use crate::limits::Limits;
 use crate::outcome::{Abort, Outcome};
 use crate::settings::{Deadlines, Mission};
-use crate::totals::{Moment, Totals};
+use crate::totals::{End, Moment, Totals};
 use crate::worker::{Exit, NEVER, State, Worker};
-use pysurge_core::VERSION;
-use pysurge_core::event::{RunEvent, Severity, StopReason, Stream};
-use pysurge_core::plan::{DEFAULT_MAX_DURATION_NS, Plan, SNAPSHOT_INTERVAL_NS};
+use control::Suspending;
+use pysurge_core::control::{Answer, Command, Refusal};
+use pysurge_core::event::{Actor, RunEvent, Severity, StopReason, Stream};
+use pysurge_core::plan::{Plan, SNAPSHOT_INTERVAL_NS};
+use pysurge_core::schedule::NOT_IN_SIGHT;
 use pysurge_core::span::format_span;
 use pysurge_core::summary::{Status, Summary};
-use pysurge_core::wire::{
-    FromWorker, Hello, Load, LoadError, PROTOCOL, Rehearsed, Snapshot, Start, StartupError, Stop, TestInfo,
-    ToWorker,
-};
-use std::collections::BTreeSet;
+use pysurge_core::wire::{FromWorker, LoadError, Snapshot, Stop, TestInfo, ToWorker};
 
 /// Progress is told so long after the second, when the workers have told theirs (they do so one after the other).
 const PROGRESS_LAG_NS: u64 = 150_000_000;
-
-/// From the decision to start to the start itself: `Start` must have reached and been read by every worker.
-const START_LEAD_NS: u64 = 20_000_000;
-
-/// More lead for each worker, who all wake at once.
-const START_LEAD_PER_WORKER_NS: u64 = 1_000_000;
 
 /// What happened in the world.
 #[derive(Debug)]
@@ -62,6 +57,15 @@ pub(crate) enum Input {
     Printed(usize, Stream, String),
     /// Ctrl+C, SIGTERM or the host asks to stop.
     StopRequested,
+    /// Somebody asks for something; answered by one [`Effect::Answer`].
+    Asked(Command, Actor),
+    /// Ctrl+Z.
+    SuspendRequested,
+    /// This process was stopped and goes on.
+    Woken {
+        /// How long it was stopped.
+        slept_ns: u64,
+    },
     /// Time went by.
     Tick,
 }
@@ -77,15 +81,24 @@ pub(crate) enum Effect {
     Reap(usize),
     /// Tell the sink.
     Emit(RunEvent),
+    /// Tell the one who asked last.
+    Answer(Answer),
+    /// Stop this process until somebody continues it; then step [`Input::Woken`].
+    Suspend,
     /// The run is over; the last effect, exactly once.
     Finish(Outcome),
 }
 
 /// What is the same for the whole run.
 #[derive(Debug)]
-pub(crate) struct Orders<'a> {
-    pub(crate) plan: &'a Plan,
+pub(crate) struct Orders {
+    /// Also what the shapes gave, once they were sampled.
+    pub(crate) plan: Plan,
     pub(crate) mission: Mission,
+    /// How many workers a run of this plan has; other missions have one.
+    pub(crate) workers_of_run: u32,
+    /// What the system allows.
+    pub(crate) limits: Limits,
     pub(crate) debug: bool,
     pub(crate) import_first: Vec<String>,
     pub(crate) import_last: Vec<String>,
@@ -123,30 +136,48 @@ struct Running {
     stop: Option<(StopReason, Stop)>,
 }
 
+impl Running {
+    /// When the plan ends, unless one of its tests has no end or the run is being stopped already.
+    fn planned_end(&self) -> Option<(u64, End)> {
+        let end = self.totals.end().filter(|_| self.stop.is_none())?;
+        Some((self.ends_ns(end), end))
+    }
+
+    /// The instant of an end; [`NEVER`] while a pause is in between.
+    fn ends_ns(&self, end: End) -> u64 {
+        const { assert!(NOT_IN_SIGHT == NEVER) }
+        let run_ns = self.totals.course().run_ns(end.plan_ns);
+        self.started_ns.saturating_add(run_ns)
+    }
+}
+
 /// What comes out of a run that is not fired.
 #[derive(Debug)]
 enum Conclusion {
     LoadFailed(Vec<Option<LoadError>>),
     NoTestRuns(Box<Totals>),
     Checked { passed: bool },
+    Planned,
     Aborted(Abort),
 }
 
 /// The machine.
 #[derive(Debug)]
-pub(crate) struct Supervisor<'a> {
-    orders: Orders<'a>,
+pub(crate) struct Supervisor {
+    orders: Orders,
     workers: Vec<Worker>,
     phase: Phase,
     infos: Vec<TestInfo>,
     /// How often somebody asked to stop.
     stop_requests: u32,
+    /// Ctrl+Z was pressed and this process is about to stop.
+    suspending: Option<Suspending>,
     effects: Vec<Effect>,
 }
 
-impl<'a> Supervisor<'a> {
+impl Supervisor {
     /// A run whose workers, by process id, were just spawned.
-    pub(crate) fn new(orders: Orders<'a>, pids: &[u32], now_ns: u64) -> Self {
+    pub(crate) fn new(orders: Orders, pids: &[u32], now_ns: u64) -> Self {
         let hello_by_ns = now_ns.saturating_add(orders.deadlines.hello_ns);
         let opened = RunEvent::Opened {
             plan: orders.plan.clone(),
@@ -159,6 +190,7 @@ impl<'a> Supervisor<'a> {
             phase: Phase::Loading,
             infos: Vec::new(),
             stop_requests: 0,
+            suspending: None,
             effects: vec![Effect::Emit(opened)],
         }
     }
@@ -176,10 +208,15 @@ impl<'a> Supervisor<'a> {
                 Input::Exited(worker, exit) => self.process_exited(worker, exit, now_ns),
                 Input::Printed(worker, stream, line) => self.printed(worker, stream, line),
                 Input::StopRequested => self.stop_requested(now_ns),
+                Input::Asked(command, by) => self.asked(command, by, now_ns),
+                Input::SuspendRequested => self.suspend_requested(now_ns),
+                Input::Woken { slept_ns } => self.woken(slept_ns, now_ns),
                 Input::Tick => {}
             }
             self.expire(now_ns);
             self.advance(now_ns);
+        } else if matches!(input, Input::Asked(..)) {
+            self.effects.push(Effect::Answer(Err(Refusal::Over)));
         }
         std::mem::take(&mut self.effects)
     }
@@ -187,11 +224,13 @@ impl<'a> Supervisor<'a> {
     /// The next instant at which time alone changes something; it may have passed already.
     pub(crate) fn next_deadline_ns(&self) -> u64 {
         let workers = self.workers.iter().map(|worker| worker.deadline_ns);
-        let next = workers.min().unwrap_or(NEVER);
+        let suspends_ns = self.suspending.map_or(NEVER, |suspending| suspending.at_ns);
+        let next = workers.min().unwrap_or(NEVER).min(suspends_ns);
         match &self.phase {
-            Phase::Running(running) => next
-                .min(running.next_progress_ns)
-                .min(self.duration_ends_ns(running)),
+            Phase::Running(running) => {
+                let ends_ns = running.planned_end().map_or(NEVER, |(ends_ns, _)| ends_ns);
+                next.min(running.next_progress_ns).min(ends_ns)
+            }
             _ => next,
         }
     }
@@ -202,13 +241,6 @@ impl<'a> Supervisor<'a> {
         self.workers
             .iter()
             .any(|worker| worker.state != State::Gone && half_dead(worker))
-    }
-
-    fn duration_ends_ns(&self, running: &Running) -> u64 {
-        match (running.stop, self.orders.plan.duration_ns) {
-            (None, Some(duration_ns)) => running.started_ns.saturating_add(duration_ns),
-            _ => NEVER,
-        }
     }
 
     // What workers say.
@@ -252,72 +284,6 @@ impl<'a> Supervisor<'a> {
                 self.break_off(number, &what, now_ns);
             }
         }
-    }
-
-    fn greeted(&mut self, number: usize, hello: &Hello, now_ns: u64) {
-        if (hello.protocol, hello.version.as_str()) != (PROTOCOL, VERSION) {
-            let what = format!(
-                "is of pysurge {} (protocol {}) and not of {VERSION} (protocol {PROTOCOL})",
-                hello.version, hello.protocol
-            );
-            self.break_off(number, &what, now_ns);
-            return;
-        }
-        let load = Load {
-            worker: number_of(number),
-            tests: self.orders.plan.tests.clone(),
-            import_first: self.orders.import_first.clone(),
-            import_last: self.orders.import_last.clone(),
-            debug: self.orders.debug,
-        };
-        self.send(number, ToWorker::Load(load));
-        self.wait(number, State::Loading, self.orders.deadlines.load_ns, now_ns);
-    }
-
-    fn loaded(&mut self, number: usize, loaded: Vec<Result<TestInfo, LoadError>>) {
-        self.workers[number].loaded = loaded;
-        self.hold(number, State::Loaded);
-    }
-
-    fn prepared(&mut self, number: usize, errors: Vec<Option<StartupError>>) {
-        let mut told = BTreeSet::new();
-        for error in errors.iter().flatten() {
-            // A class may stand in several tests, but its `startup` was tried once.
-            if told.insert(error.class.clone()) {
-                self.emit(RunEvent::StartupFailed {
-                    worker: number_of(number),
-                    error: error.clone(),
-                });
-            }
-        }
-        self.workers[number].prepared = errors;
-        self.hold(number, State::Prepared);
-    }
-
-    fn rehearsed(&mut self, number: usize, rehearsed: Rehearsed, now_ns: u64) {
-        let Phase::Rehearsing(tests) = &mut self.phase else {
-            return;
-        };
-        let place = usize::try_from(rehearsed.test)
-            .ok()
-            .and_then(|test| tests.get_mut(test));
-        let Some(place) = place else {
-            let what = format!("rehearsed test {}, which does not exist", rehearsed.test);
-            self.break_off(number, &what, now_ns);
-            return;
-        };
-        if *place == RehearsalOf::CannotRun {
-            let what = format!("rehearsed test {}, whose startup failed", rehearsed.test);
-            self.break_off(number, &what, now_ns);
-            return;
-        }
-        *place = if rehearsed.measures.passed == 1 && rehearsed.measures.failed == 0 {
-            RehearsalOf::Passed
-        } else {
-            RehearsalOf::Failed
-        };
-        self.emit(RunEvent::Rehearsed(rehearsed));
-        self.await_rehearsal(number, now_ns);
     }
 
     /// Adds what a worker measured; false where it cannot be right and the worker is broken off.
@@ -382,110 +348,7 @@ impl<'a> Supervisor<'a> {
         if self.all_are(State::Gone) {
             self.conclude(now_ns);
         }
-    }
-
-    fn prepare(&mut self, now_ns: u64) {
-        let tests = self.orders.plan.tests.len();
-        if let Some(number) = self.first_where(|worker| worker.loaded.len() != tests) {
-            self.break_off(number, "did not tell of every test it loaded", now_ns);
-            return;
-        }
-        if let Some(number) = self.first_where(|worker| worker.loaded.iter().any(Result::is_err)) {
-            let errors = self.workers[number].loaded.iter();
-            let errors: Vec<_> = errors.map(|loaded| loaded.as_ref().err().cloned()).collect();
-            self.emit(RunEvent::LoadFailed(errors.clone()));
-            self.lead_out(Conclusion::LoadFailed(errors), now_ns);
-            return;
-        }
-        self.infos = self.workers[0].loaded.iter().flatten().cloned().collect();
-        self.emit(RunEvent::Loaded(self.infos.clone()));
-        self.phase = Phase::Preparing;
-        for number in 0..self.workers.len() {
-            self.send(number, ToWorker::Prepare);
-            self.wait(number, State::Preparing, self.orders.deadlines.prepare_ns, now_ns);
-        }
-    }
-
-    /// All are prepared: start what can run.
-    fn start(&mut self, now_ns: u64) {
-        let tests = self.orders.plan.tests.len();
-        if let Some(number) = self.first_where(|worker| worker.prepared.len() != tests) {
-            self.break_off(number, "did not tell of every startup", now_ns);
-            return;
-        }
-        if self.orders.mission == Mission::Check {
-            self.start_rehearsal(now_ns);
-            return;
-        }
-        let why_not =
-            |error: &Option<StartupError>| error.as_ref().map(|e| format!("startup failed: {}", e.message));
-        let runs: Vec<Vec<_>> = self
-            .workers
-            .iter()
-            .map(|worker| worker.prepared.iter().map(why_not).collect())
-            .collect();
-        let totals = Totals::new(self.orders.plan, &self.infos, &runs);
-        if totals.tests_run() == 0 {
-            self.lead_out(Conclusion::NoTestRuns(Box::new(totals)), now_ns);
-            return;
-        }
-        let lead_ns = START_LEAD_NS + START_LEAD_PER_WORKER_NS * u64::from(number_of(self.workers.len()));
-        let at_ns = now_ns + lead_ns;
-        for number in 0..self.workers.len() {
-            let start = Start {
-                at_ns,
-                duration_ns: self.orders.plan.duration_ns,
-                stripes: totals.stripes_of(number),
-            };
-            self.send(number, ToWorker::Start(start));
-            self.hold(number, State::Running);
-            self.workers[number].heard_ns = at_ns;
-        }
-        self.emit(RunEvent::Started {
-            at_ns,
-            wall_ns: self.orders.epoch.wall_of(at_ns),
-            stripes: totals.stripes(),
-        });
-        self.phase = Phase::Running(Running {
-            started_ns: at_ns,
-            next_progress_ns: at_ns + SNAPSHOT_INTERVAL_NS + PROGRESS_LAG_NS,
-            totals,
-            stop: None,
-        });
-    }
-
-    fn start_rehearsal(&mut self, now_ns: u64) {
-        let can_run = |error: &Option<StartupError>| match error {
-            Some(_) => RehearsalOf::CannotRun,
-            None => RehearsalOf::Awaited,
-        };
-        let tests = self.workers[0].prepared.iter().map(can_run).collect();
-        self.phase = Phase::Rehearsing(tests);
-        for (test, error) in (0u32..).zip(self.workers[0].prepared.clone()) {
-            if let Some(error) = error {
-                self.emit(RunEvent::CannotRehearse { test, error });
-            }
-        }
-        self.send(0, ToWorker::Rehearse);
-        self.hold(0, State::Rehearsing);
-        self.await_rehearsal(0, now_ns);
-    }
-
-    /// Waits for the next test's rehearsal, or ends it when none is left.
-    fn await_rehearsal(&mut self, number: usize, now_ns: u64) {
-        let Phase::Rehearsing(tests) = &self.phase else {
-            return;
-        };
-        if let Some(next) = tests.iter().position(|test| *test == RehearsalOf::Awaited) {
-            let declared_ns = self.infos[next].max_duration_ns;
-            let patience_ns = declared_ns
-                .unwrap_or(DEFAULT_MAX_DURATION_NS)
-                .saturating_add(self.orders.deadlines.rehearse_ns);
-            self.wait(number, State::Rehearsing, patience_ns, now_ns);
-        } else {
-            let passed = tests.iter().all(|test| *test == RehearsalOf::Passed);
-            self.lead_out(Conclusion::Checked { passed }, now_ns);
-        }
+        self.suspend_when_due(now_ns);
     }
 
     fn keep_running(&mut self, now_ns: u64) {
@@ -497,9 +360,16 @@ impl<'a> Supervisor<'a> {
             let missed = (now_ns - running.next_progress_ns) / SNAPSHOT_INTERVAL_NS;
             running.next_progress_ns += (missed + 1) * SNAPSHOT_INTERVAL_NS;
         }
-        let at_its_end = matches!(&self.phase, Phase::Running(r) if now_ns >= self.duration_ends_ns(r));
-        if at_its_end {
-            self.stop(StopReason::Duration, now_ns);
+        match running.planned_end() {
+            Some((ends_ns, end)) if now_ns >= ends_ns => {
+                let reason = if end.by_count {
+                    StopReason::Iterations
+                } else {
+                    StopReason::Duration
+                };
+                self.stop(reason, now_ns);
+            }
+            _ => {}
         }
         if progress_due && self.workers.iter().any(|worker| worker.state <= State::Running) {
             let summary = self.summary(Status::Running, now_ns);
@@ -537,7 +407,7 @@ impl<'a> Supervisor<'a> {
         };
         let plan_ends_ns = running.stop.map_or(NEVER, |(_, stop)| stop.plan_ends_ns);
         let moment = Moment {
-            plan: self.orders.plan,
+            plan: &self.orders.plan,
             epoch: self.orders.epoch,
             started_ns: Some(running.started_ns),
             plan_ends_ns: plan_ends_ns.min(now_ns.max(running.started_ns)),

@@ -1,25 +1,28 @@
-//! What the workers told, added up: per test the measures, how its planned iterations ended, and the summary made of it.
+//! What the workers told, added up: per test the measures and how its planned iterations ended, the warm-up by itself.
 //! Pure: instants are given, nothing is decided here.
 //!
-//! A test's iterations are shared out in stripes. A share is *live* while its worker may still tell of it, *told* once the
-//! worker drained, *lost* once it died before that: whatever the schedule gave such a share up to the end of the plan
-//! and it had not told is lost. At the end every account balances; where a worker's own figures do not add up, the
+//! A test's iterations are shared out. A share is *live* while its worker may still tell of it, *told* once the worker drained,
+//! *lost* once it died before that: whatever such a share had planned up to the end of the plan and had not told is lost. In
+//! the open model the schedule says what was planned; in the closed model only the worker can, but for a number of
+//! iterations that it was dealt. At the end every account balances; where a worker's own figures do not add up, the
 //! difference is made visible as an inconsistency and never hidden.
 
-use crate::clock::{Epoch, iso_utc};
-use crate::worker::Worker;
-use pysurge_core::VERSION;
+mod pace;
+mod summing;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use pace::End;
+pub(crate) use summing::{Moment, seconds};
+
+use pace::Ends;
 use pysurge_core::account::Account;
-use pysurge_core::event::StopReason;
 use pysurge_core::measure::Measures;
-use pysurge_core::plan::Plan;
-use pysurge_core::schedule::{Schedule, Stripe};
-use pysurge_core::summary::{
-    Durations, FailureFigures, MetricFigures, SCHEMA_VERSION, Status, StopCause, Summary, TestSummary,
-    WorkerSummary,
-};
-use pysurge_core::verdict::{Evidence, Verdict, judge};
-use pysurge_core::wire::{TestInfo, TestSnapshot};
+use pysurge_core::plan::{ClosedModel, Model, Plan};
+use pysurge_core::schedule::{Change, Course, Schedule, Stripe};
+use pysurge_core::users::share_of_iterations;
+use pysurge_core::wire::{PartSnapshot, TestInfo, TestSnapshot};
+use std::ops::AddAssign;
 
 /// How far the worker of a share has got with telling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,105 +32,104 @@ enum Fate {
     Lost,
 }
 
+/// The same of the iterations that count and of those of the warm-up.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Parts<T> {
+    measured: T,
+    warmup: T,
+}
+
 /// One worker's part of a test.
 #[derive(Debug)]
 struct Share {
     stripe: Stripe,
     fate: Fate,
     /// As told, cumulative; `lost` is unused.
-    told: Account,
-    /// Up to when it was told, since the start.
+    told: Parts<Account>,
+    /// Up to when it was told, run time.
     told_ns: u64,
+    /// It told that nothing more will be started and nothing runs.
+    ended: bool,
+    /// It was lost before the warm-up had ended.
+    lost_in_warmup: bool,
     in_flight: u64,
+}
+
+/// Where a test's iterations come from.
+#[derive(Debug)]
+enum Origin {
+    Open {
+        schedule: Schedule,
+        ends: Ends,
+    },
+    Closed {
+        model: ClosedModel,
+        iterations: Option<u64>,
+        /// The end that durations give, plan time.
+        end_ns: Option<u64>,
+    },
 }
 
 /// One test.
 #[derive(Debug)]
 struct TestTotals {
     info: TestInfo,
-    schedule: Schedule,
+    origin: Origin,
+    /// Up to which instant of plan time iterations are warm-up.
+    warmup_ends_ns: u64,
+    /// From when on iterations count, plan time.
+    measured_from_ns: u64,
     not_run: Option<String>,
-    /// The last start after the end of the schedule, since the start; 0 where there was none.
+    /// The last start after the end of the schedule, run time; 0 where there was none.
     late_start_ns: u64,
     /// Per worker.
     shares: Vec<Option<Share>>,
-    measures: Measures,
+    measured: Measures,
+    warmup: Measures,
 }
 
 /// All tests.
 #[derive(Debug)]
 pub(crate) struct Totals {
     tests: Vec<TestTotals>,
-}
-
-/// When a summary is taken, and of what.
-#[derive(Debug)]
-pub(crate) struct Moment<'a> {
-    pub(crate) plan: &'a Plan,
-    pub(crate) epoch: Epoch,
-    /// When iterations started; `None` where no test could run.
-    pub(crate) started_ns: Option<u64>,
-    /// Now, while the run goes on; then the end of the plan.
-    pub(crate) plan_ends_ns: u64,
-    /// Now, while the run goes on; then the end of the last iteration.
-    pub(crate) ends_ns: u64,
-    pub(crate) status: Status,
-    pub(crate) reason: Option<StopReason>,
-    pub(crate) workers: &'a [Worker],
-}
-
-impl Moment<'_> {
-    fn since_start_ns(&self, at_ns: u64) -> u64 {
-        self.started_ns
-            .map_or(0, |started_ns| at_ns.saturating_sub(started_ns))
-    }
+    course: Course,
+    /// Somebody ended the plan before it had ended by itself.
+    cut: bool,
 }
 
 impl Totals {
     /// The tests of a plan, and which worker runs which: `runs[worker][test]` is why not, where it does not.
     pub(crate) fn new(plan: &Plan, infos: &[TestInfo], runs: &[Vec<Option<String>>]) -> Self {
-        let tests = infos.iter().enumerate().map(|(test, info)| {
-            let able: Vec<bool> = runs.iter().map(|worker| worker[test].is_none()).collect();
-            let count = able.iter().filter(|&&able| able).count();
-            let workers = u32::try_from(count).expect("workers number far below 2^32");
-            let mut next = 0;
-            let shares = able.iter().map(|&able| {
-                able.then(|| {
-                    let stripe = Stripe {
-                        worker: next,
-                        workers,
-                    };
-                    next += 1;
-                    Share {
-                        stripe,
-                        fate: Fate::Live,
-                        told: Account::default(),
-                        told_ns: 0,
-                        in_flight: 0,
-                    }
-                })
-            });
+        let tests = infos.iter().enumerate().map(|(position, info)| {
+            let test = &plan.tests[position];
+            let able: Vec<bool> = runs.iter().map(|worker| worker[position].is_none()).collect();
+            let workers = able.iter().filter(|&&able| able).count();
             TestTotals {
                 info: info.clone(),
-                schedule: plan.schedule(test),
+                origin: Origin::of(plan, position),
+                warmup_ends_ns: test.warmup_ends_ns(),
+                measured_from_ns: test.start_delay_ns.max(test.warmup_ends_ns()),
                 late_start_ns: 0,
-                shares: shares.collect(),
                 not_run: if workers == 0 {
-                    runs.first().and_then(|worker| worker[test].clone())
+                    runs.first().and_then(|worker| worker[position].clone())
                 } else {
                     None
                 },
-                measures: Measures::default(),
+                shares: shares_of(&able, workers),
+                measured: Measures::default(),
+                warmup: Measures::default(),
             }
         });
         Self {
             tests: tests.collect(),
+            course: Course::default(),
+            cut: false,
         }
     }
 
     /// How many tests run somewhere.
     pub(crate) fn tests_run(&self) -> usize {
-        self.tests.iter().filter(|test| test.workers() > 0).count()
+        self.tests.iter().filter(|test| test.runs()).count()
     }
 
     /// What a worker is to fire, per test.
@@ -142,8 +144,41 @@ impl Totals {
         self.tests.iter().map(of_test).collect()
     }
 
-    /// Adds what a worker measured up to an instant since the start. Says what is wrong where it cannot be: then nothing
-    /// was added.
+    /// What was changed while the run went on.
+    pub(crate) fn course(&self) -> &Course {
+        &self.course
+    }
+
+    /// From an instant of run time on the run goes on otherwise.
+    pub(crate) fn change(&mut self, change: Change) {
+        self.course.apply(change);
+        for test in &mut self.tests {
+            if let Origin::Open { schedule, ends } = &mut test.origin {
+                schedule.change(change);
+                *ends = Ends::of(schedule);
+            }
+        }
+    }
+
+    /// Somebody asked for the end before the plan had ended by itself.
+    pub(crate) fn cut(&mut self) {
+        self.cut = true;
+    }
+
+    /// Passed and failed iterations that count, and those that run.
+    pub(crate) fn counts(&self) -> (u64, u64, u64) {
+        self.tests
+            .iter()
+            .fold((0, 0, 0), |(passed, failed, running), test| {
+                (
+                    passed + test.measured.passed,
+                    failed + test.measured.failed,
+                    running + test.in_flight(),
+                )
+            })
+    }
+
+    /// Adds what a worker measured up to an instant of run time. Says what is wrong where it cannot be: then nothing was added.
     pub(crate) fn add(&mut self, worker: usize, tests: &[TestSnapshot], told_ns: u64) -> Result<(), String> {
         if tests.len() != self.tests.len() {
             return Err(format!(
@@ -153,398 +188,288 @@ impl Totals {
             ));
         }
         for (total, news) in self.tests.iter().zip(tests) {
-            let (before, idle) = match &total.shares[worker] {
-                Some(share) => (share.told, false),
-                None => (Account::default(), true),
+            let parts = [&news.measured, &news.warmup];
+            let Some(share) = &total.shares[worker] else {
+                if parts.into_iter().any(says_something) {
+                    return Err(format!("told of {}, which it does not run", total.info.label));
+                }
+                continue;
             };
-            if news.planned < before.planned
-                || news.dropped < before.dropped
-                || news.interrupted < before.interrupted
-            {
+            let before = [&share.told.measured, &share.told.warmup];
+            if parts.into_iter().zip(before).any(takes_back) {
                 return Err(format!("took back what it had told of {}", total.info.label));
-            }
-            if idle && (news.planned > 0 || news.measures.passed > 0 || news.measures.failed > 0) {
-                return Err(format!("told of {}, which it does not run", total.info.label));
             }
         }
         for (total, news) in self.tests.iter_mut().zip(tests) {
             let Some(share) = &mut total.shares[worker] else {
                 continue;
             };
-            share.told.planned = news.planned;
-            share.told.dropped = news.dropped;
-            share.told.interrupted = news.interrupted;
-            share.told.passed += news.measures.passed;
-            share.told.failed += news.measures.failed;
+            add_part(&mut share.told.measured, &news.measured);
+            add_part(&mut share.told.warmup, &news.warmup);
             share.told_ns = told_ns;
-            total.late_start_ns = total.late_start_ns.max(news.late_start_ns);
+            share.ended = news.ended;
             share.in_flight = u64::from(news.in_flight);
-            total.measures.merge(&news.measures);
+            total.late_start_ns = total.late_start_ns.max(news.late_start_ns);
+            total.measured.merge(&news.measured.measures);
+            total.warmup.merge(&news.warmup.measures);
         }
         Ok(())
     }
 
     /// The worker told all it will ever tell.
     pub(crate) fn drained(&mut self, worker: usize) {
-        self.settle(worker, Fate::Told);
+        self.settle(worker, Fate::Told, 0);
     }
 
-    /// The worker died before it told all.
-    pub(crate) fn lost(&mut self, worker: usize) {
-        self.settle(worker, Fate::Lost);
+    /// The worker died, at an instant of run time, before it told all.
+    pub(crate) fn lost(&mut self, worker: usize, at_ns: u64) {
+        self.settle(worker, Fate::Lost, self.course.plan_ns(at_ns));
     }
 
-    fn settle(&mut self, worker: usize, fate: Fate) {
+    fn settle(&mut self, worker: usize, fate: Fate, plan_ns: u64) {
         for test in &mut self.tests {
             if let Some(share) = &mut test.shares[worker] {
                 share.fate = fate;
                 share.in_flight = 0;
+                share.lost_in_warmup = fate == Fate::Lost && plan_ns < test.warmup_ends_ns;
             }
         }
     }
 
-    /// Every test's account, its plan counted up to an instant since the start.
-    fn accounts(&self, plan_ends_ns: u64) -> Vec<Account> {
-        self.tests.iter().map(|test| test.account(plan_ends_ns)).collect()
+    /// Every test's account, its plan counted up to an instant of plan time.
+    fn accounts(&self, plan_ns: u64) -> Vec<Parts<Account>> {
+        let of_test = |test: &TestTotals| test.account(plan_ns, self.cut);
+        self.tests.iter().map(of_test).collect()
     }
 
-    /// What does not add up at the end of a run; empty unless pysurge itself is wrong.
+    /// What does not add up at the end of a run, whose plan ended at an instant of run time; empty unless pysurge itself is wrong.
     pub(crate) fn inconsistencies(&self, plan_ends_ns: u64) -> Vec<String> {
+        let plan_ns = self.course.plan_ns(plan_ends_ns);
         let mut found = Vec::new();
         for test in &self.tests {
             let label = &test.info.label;
-            let account = test.account(plan_ends_ns);
-            debug_assert!(account.balances(), "{label}: {account:?}");
-            if !account.balances() {
-                found.push(format!("{label}: the iterations do not add up: {account:?}"));
+            let account = test.account(plan_ns, self.cut);
+            for account in [account.measured, account.warmup] {
+                debug_assert!(account.balances(), "{label}: {account:?}");
+                if !account.balances() {
+                    found.push(format!("{label}: the iterations do not add up: {account:?}"));
+                }
             }
+            let scheduled = test.scheduled(plan_ns);
             for (worker, share) in test.shares.iter().enumerate() {
-                let Some(share) = share else { continue };
-                let (told, planned) = (share.told.told(), share.told.planned);
-                let expected = test.schedule.stripe(share.stripe).count_before(plan_ends_ns);
-                if share.fate == Fate::Told && told != planned {
-                    found.push(format!(
-                        "{label}: worker {} told of {told} iterations, but says that it had {planned}",
-                        worker + 1
-                    ));
-                } else if share.fate == Fate::Told && planned < expected {
-                    found.push(format!(
-                        "{label}: worker {} says that it had {planned} iterations, but its plan has {expected}",
-                        worker + 1
-                    ));
+                let told = share.as_ref().filter(|share| share.fate == Fate::Told);
+                let said = told.and_then(|share| share.contradiction(scheduled, self.course.is_unchanged()));
+                if let Some(said) = said {
+                    found.push(format!("{label}: worker {} {said}", worker + 1));
                 }
             }
         }
         found
     }
+}
 
-    /// Everything that is known at a moment.
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "seconds and rates at the edge are floats"
-    )]
-    pub(crate) fn summary(&self, moment: &Moment<'_>) -> Summary {
-        let plan_ends_ns = moment.since_start_ns(moment.plan_ends_ns);
-        let duration_s = plan_ends_ns as f64 / 1e9;
-        let accounts = self.accounts(plan_ends_ns);
-        let mut account = Account::default();
-        for of_test in &accounts {
-            account += *of_test;
-        }
-        let workers = u32::try_from(moment.workers.len()).expect("workers number far below 2^32");
-        let verdicts = self.tests.iter().zip(&accounts).map(|(test, account)| {
-            judge(&Evidence {
-                label: &test.info.label,
-                // While the run goes on, what runs has been started; how it ends is not told yet.
-                account: Account {
-                    interrupted: account.interrupted + test.in_flight(),
-                    ..*account
-                },
-                lateness: &test.measures.lateness,
-                service_time: &test.measures.service_time,
-                workers: test.workers(),
-                workers_of_run: workers,
-            })
-        });
-        let verdict = Verdict::worst(verdicts);
-        let tests = self.tests.iter().zip(&accounts).zip(&moment.plan.tests);
-        Summary {
-            schema_version: SCHEMA_VERSION,
-            pysurge_version: VERSION.to_owned(),
-            name: moment.plan.name.clone(),
-            status: moment.status,
-            stop_cause: moment.reason.map(stop_cause),
-            exit_code: None,
-            started_at: iso_utc(moment.epoch.wall_of(moment.started_ns.unwrap_or(moment.ends_ns))),
-            planned_duration_s: moment.plan.duration_ns.map(|ns| ns as f64 / 1e9),
-            duration_s,
-            elapsed_s: moment.since_start_ns(moment.ends_ns) as f64 / 1e9,
-            verdict,
-            account,
-            tests: tests
-                .map(|((test, account), plan)| TestSummary {
-                    test_class: plan.test_class.clone(),
-                    asked_rate_per_s: plan.rate.per_s(),
-                    achieved_rate_per_s: match moment.status {
-                        Status::Running => test.rate_so_far_per_s(),
-                        // All that was planned is what was asked, late as it may be; beyond its power, the generator used more time.
-                        Status::Finished if account.dropped == 0 => per_second(account.fired(), plan_ends_ns),
-                        Status::Finished => per_second(account.fired(), plan_ends_ns.max(test.late_start_ns)),
-                    },
-                    ..test.summary(*account)
-                })
-                .collect(),
-            workers: worker_summaries(moment.workers),
-            output_dropped: moment.workers.iter().map(|worker| worker.logs_dropped).sum(),
+impl Origin {
+    fn of(plan: &Plan, position: usize) -> Self {
+        let test = &plan.tests[position];
+        match (&test.model, plan.schedule(position)) {
+            (Model::Closed(model), _) => Self::Closed {
+                model: model.clone(),
+                iterations: test.iterations,
+                end_ns: test.end_ns(plan.duration_ns),
+            },
+            (Model::Open(_), schedule) => {
+                let schedule = schedule.expect("the open model has a schedule");
+                Self::Open {
+                    ends: Ends::of(&schedule),
+                    schedule,
+                }
+            }
         }
     }
 }
 
+fn shares_of(able: &[bool], workers: usize) -> Vec<Option<Share>> {
+    let workers = u32::try_from(workers).expect("workers number far below 2^32");
+    let mut next = 0;
+    let share = |&able: &bool| {
+        able.then(|| {
+            let worker = next;
+            next += 1;
+            Share {
+                stripe: Stripe { worker, workers },
+                fate: Fate::Live,
+                told: Parts::default(),
+                told_ns: 0,
+                ended: false,
+                lost_in_warmup: false,
+                in_flight: 0,
+            }
+        })
+    };
+    able.iter().map(share).collect()
+}
+
+fn says_something(news: &PartSnapshot) -> bool {
+    news.planned > 0 || news.measures.passed > 0 || news.measures.failed > 0
+}
+
+fn takes_back((news, before): (&PartSnapshot, &Account)) -> bool {
+    news.planned < before.planned || news.dropped < before.dropped || news.interrupted < before.interrupted
+}
+
+fn add_part(told: &mut Account, news: &PartSnapshot) {
+    told.planned = news.planned;
+    told.dropped = news.dropped;
+    told.interrupted = news.interrupted;
+    told.passed += news.measures.passed;
+    told.failed += news.measures.failed;
+}
+
 impl TestTotals {
+    fn runs(&self) -> bool {
+        self.workers() > 0
+    }
+
     fn workers(&self) -> u32 {
-        self.shares
-            .iter()
-            .flatten()
-            .next()
-            .map_or(0, |share| share.stripe.workers)
+        let first = self.shares.iter().flatten().next();
+        first.map_or(0, |share| share.stripe.workers)
     }
 
     fn in_flight(&self) -> u64 {
         self.shares.iter().flatten().map(|share| share.in_flight).sum()
     }
 
-    fn account(&self, plan_ends_ns: u64) -> Account {
-        let mut sum = Account::default();
+    /// How many arrivals the schedule has before an instant of plan time: in all, and in the warm-up. `None` in the closed model.
+    fn scheduled(&self, plan_ns: u64) -> Option<Scheduled> {
+        match &self.origin {
+            Origin::Open { schedule, .. } => Some(Scheduled {
+                all: schedule.count_before_plan(plan_ns),
+                warmup: schedule.count_before_plan(plan_ns.min(self.warmup_ends_ns)),
+            }),
+            Origin::Closed { .. } => None,
+        }
+    }
+
+    fn account(&self, plan_ns: u64, cut: bool) -> Parts<Account> {
+        let scheduled = self.scheduled(plan_ns);
+        let mut sum = Parts::<Account>::default();
         for share in self.shares.iter().flatten() {
-            let scheduled = self.schedule.stripe(share.stripe).count_before(plan_ends_ns);
-            let told = share.told.told();
-            let planned = match share.fate {
-                Fate::Live => scheduled.max(told),
-                // Its own count holds what it claimed before it heard of an early stop.
-                Fate::Told => share.told.planned.max(told),
-                Fate::Lost => scheduled.max(share.told.planned).max(told),
+            let expected = match scheduled {
+                Some(scheduled) => scheduled.of(share.stripe),
+                None => self.dealt(share, cut),
             };
-            let lost = if share.fate == Fate::Live {
-                0
-            } else {
-                planned - told
-            };
-            sum += Account {
-                planned,
-                lost,
-                ..share.told
-            };
+            sum.measured += share.account(share.told.measured, expected.measured);
+            sum.warmup += share.account(share.told.warmup, expected.warmup);
         }
         sum
     }
 
-    /// The rate achieved up to what each worker has told: what it did since is in nobody's count yet.
-    fn rate_so_far_per_s(&self) -> f64 {
-        let rate = |share: &Share| per_second(share.told.fired(), share.told_ns);
-        self.shares.iter().flatten().map(rate).sum()
-    }
-
-    /// Without what only the plan and the moment know.
-    fn summary(&self, account: Account) -> TestSummary {
-        let measures = &self.measures;
-        TestSummary {
-            label: self.info.label.clone(),
-            summary: self.info.summary.clone(),
-            test_class: String::new(),
-            not_run: self.not_run.clone(),
-            workers: self.workers(),
-            account,
-            in_flight: self.in_flight(),
-            asked_rate_per_s: 0.0,
-            achieved_rate_per_s: 0.0,
-            response_time: Durations::of(&measures.response_time),
-            service_time: Durations::of(&measures.service_time),
-            lateness: Durations::of(&measures.lateness),
-            setup: Durations::of(&measures.setup),
-            teardown: Durations::of(&measures.teardown),
-            metrics: MetricFigures::of_all(&measures.metrics),
-            metrics_refused: measures.metrics.refused(),
-            failures: FailureFigures::of_all(&measures.failures),
-            failures_overflow: measures.failures.overflow(),
-        }
-    }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "rates at the edge are floats")]
-fn per_second(count: u64, span_ns: u64) -> f64 {
-    if span_ns == 0 {
-        0.0
-    } else {
-        count as f64 / (span_ns as f64 / 1e9)
-    }
-}
-
-fn stop_cause(reason: StopReason) -> StopCause {
-    match reason {
-        StopReason::Duration => StopCause::Duration,
-        StopReason::Signal => StopCause::Signal,
-        StopReason::SecondSignal => StopCause::SecondSignal,
-        StopReason::WorkersLost => StopCause::WorkersLost,
-    }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "seconds at the edge are floats")]
-fn worker_summaries(workers: &[Worker]) -> Vec<WorkerSummary> {
-    let summaries = (0u32..).zip(workers).map(|(number, worker)| WorkerSummary {
-        worker: number,
-        pid: worker.pid,
-        end: worker.end,
-        death: worker.death.clone(),
-        cpu_s: worker.cpu_ns as f64 / 1e9,
-        rss_bytes: worker.rss_bytes,
-    });
-    summaries.collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use pysurge_core::NANOS_PER_SEC;
-    use pysurge_core::plan::TestPlan;
-    use pysurge_core::rate::Rate;
-
-    fn plan() -> Plan {
-        let test = |rate: &str| TestPlan {
-            test_class: "a.B".into(),
-            kwargs: vec![],
-            rate: Rate::parse(rate).unwrap(),
+    /// What a worker's users had to do, as far as it is known: nobody but the worker can tell how many iterations users begin, unless
+    /// it was dealt a number of them and died before it had done them.
+    fn dealt(&self, share: &Share, cut: bool) -> Parts<u64> {
+        let mut expected = Parts {
+            measured: share.told.measured.planned,
+            warmup: share.told.warmup.planned,
         };
-        Plan {
-            name: "n".into(),
-            tests: vec![test("10"), test("4")],
-            duration_ns: Some(10 * NANOS_PER_SEC),
-        }
-    }
-
-    fn totals(runs: &[[bool; 2]]) -> Totals {
-        let info = |label: &str| TestInfo {
-            label: label.into(),
-            summary: String::new(),
-            max_duration_ns: None,
-        };
-        let runs: Vec<Vec<_>> = runs
-            .iter()
-            .map(|worker| worker.iter().map(|&runs| (!runs).then(|| "why".into())).collect())
-            .collect();
-        Totals::new(&plan(), &[info("<A>"), info("<B>")], &runs)
-    }
-
-    fn news(planned: u64, passed: u64, dropped: u64) -> TestSnapshot {
-        TestSnapshot {
-            planned,
-            dropped,
-            measures: Measures {
-                passed,
-                ..Measures::default()
-            },
-            ..TestSnapshot::default()
-        }
-    }
-
-    #[test]
-    fn stripes_are_counted_over_the_workers_that_can_run_the_test() {
-        let totals = totals(&[[true, false], [false, false], [true, false]]);
-        let stripe = |worker| Some(Stripe { worker, workers: 2 });
-        assert_eq!(totals.stripes_of(0), [stripe(0), None]);
-        assert_eq!(totals.stripes_of(1), [None, None]);
-        assert_eq!(totals.stripes_of(2), [stripe(1), None]);
-        assert_eq!(totals.stripes()[1], []);
-        assert_eq!(totals.tests_run(), 1);
-        assert_eq!(totals.tests[1].not_run.as_deref(), Some("why"));
-        // The whole rate is still fired.
-        assert_eq!(totals.accounts(10 * NANOS_PER_SEC)[0].planned, 100);
-    }
-
-    #[test]
-    fn a_dead_workers_rest_is_lost_and_the_account_balances() {
-        let mut totals = totals(&[[true, true], [true, true]]);
-        totals
-            .add(0, &[news(50, 48, 2), news(20, 20, 0)], 1_000_000_000)
-            .unwrap();
-        totals.drained(0);
-        totals
-            .add(1, &[news(10, 9, 0), news(0, 0, 0)], 1_000_000_000)
-            .unwrap();
-        totals.lost(1);
-        let [a, b] = totals.accounts(10 * NANOS_PER_SEC)[..] else {
-            panic!("two tests")
-        };
-        assert_eq!(
-            a,
-            Account {
-                planned: 100,
-                passed: 57,
-                dropped: 2,
-                lost: 41,
-                ..Account::default()
+        if share.fate == Fate::Lost
+            && !cut
+            && let Some(dealt) = self.dealt_in_number(share)
+        {
+            let rest = dealt.saturating_sub(expected.measured + expected.warmup);
+            if share.lost_in_warmup {
+                expected.warmup += rest;
+            } else {
+                expected.measured += rest;
             }
+        }
+        expected
+    }
+
+    /// How many iterations a worker's users share, where the config gives a number.
+    fn dealt_in_number(&self, share: &Share) -> Option<u64> {
+        match &self.origin {
+            Origin::Closed {
+                model, iterations, ..
+            } => iterations.map(|iterations| share_of_iterations(model, share.stripe, iterations)),
+            Origin::Open { .. } => None,
+        }
+    }
+}
+
+/// Arrivals of a whole test.
+#[derive(Debug, Clone, Copy)]
+struct Scheduled {
+    all: u64,
+    warmup: u64,
+}
+
+impl Scheduled {
+    fn of(self, stripe: Stripe) -> Parts<u64> {
+        let warmup = stripe.share_of(self.warmup);
+        Parts {
+            measured: stripe.share_of(self.all) - warmup,
+            warmup,
+        }
+    }
+}
+
+impl Share {
+    /// One part of it, of which so many iterations are expected.
+    fn account(&self, part: Account, expected: u64) -> Account {
+        let told = part.told();
+        let planned = match self.fate {
+            Fate::Live => expected.max(told),
+            // Its own count holds what it claimed before it heard of an early stop.
+            Fate::Told => part.planned.max(told),
+            Fate::Lost => expected.max(part.planned).max(told),
+        };
+        let lost = if self.fate == Fate::Live {
+            0
+        } else {
+            planned - told
+        };
+        Account {
+            planned,
+            lost,
+            ..part
+        }
+    }
+
+    /// What is wrong with what a drained worker said, as a predicate. A worker that heard of a change late may have claimed iterations as
+    /// measured that then belonged to the warm-up, so only unchanged runs are held to it part by part.
+    fn contradiction(&self, scheduled: Option<Scheduled>, unchanged: bool) -> Option<String> {
+        let Parts { measured, warmup } = self.told;
+        for part in [measured, warmup] {
+            if part.told() != part.planned {
+                return Some(format!(
+                    "told of {} iterations, but says that it had {}",
+                    part.told(),
+                    part.planned
+                ));
+            }
+        }
+        let expected = scheduled?.of(self.stripe);
+        let both = (
+            measured.planned + warmup.planned,
+            expected.measured + expected.warmup,
         );
-        assert_eq!((b.planned, b.passed, b.lost), (40, 20, 20));
-        assert!(a.balances() && b.balances());
-        assert_eq!(totals.inconsistencies(10 * NANOS_PER_SEC), Vec::<String>::new());
+        let parts = [
+            (measured.planned, expected.measured),
+            (warmup.planned, expected.warmup),
+        ];
+        let compared = if unchanged { parts.to_vec() } else { vec![both] };
+        let (planned, expected) = compared
+            .into_iter()
+            .find(|(planned, expected)| planned < expected)?;
+        Some(format!(
+            "says that it had {planned} iterations, but its plan has {expected}"
+        ))
     }
+}
 
-    #[test]
-    fn claims_beyond_an_early_stop_are_part_of_the_plan() {
-        let mut totals = totals(&[[true, true]]);
-        totals
-            .add(0, &[news(12, 12, 0), news(4, 4, 0)], 1_000_000_000)
-            .unwrap();
-        totals.drained(0);
-        // One second of 10/s is 10, but the worker had started two more before the stop reached it.
-        assert_eq!(totals.accounts(NANOS_PER_SEC)[0].planned, 12);
-        assert_eq!(totals.inconsistencies(NANOS_PER_SEC), Vec::<String>::new());
-    }
-
-    #[test]
-    fn figures_that_do_not_add_up_are_told_and_still_balance() {
-        for (snapshot, said) in [
-            (news(99, 99, 0), "but its plan has 100"),
-            (
-                news(100, 99, 0),
-                "told of 99 iterations, but says that it had 100",
-            ),
-            (
-                news(100, 101, 0),
-                "told of 101 iterations, but says that it had 100",
-            ),
-        ] {
-            let mut totals = totals(&[[true, true]]);
-            totals
-                .add(0, &[snapshot, news(40, 40, 0)], 1_000_000_000)
-                .unwrap();
-            totals.drained(0);
-            let found = totals.inconsistencies(10 * NANOS_PER_SEC);
-            assert_eq!(found.len(), 1, "{found:?}");
-            assert!(found[0].contains(said), "{found:?}");
-            assert!(totals.accounts(10 * NANOS_PER_SEC).iter().all(Account::balances));
-        }
-    }
-
-    #[test]
-    fn impossible_news_is_refused_whole() {
-        let mut totals = totals(&[[true, false]]);
-        totals
-            .add(0, &[news(5, 5, 0), news(0, 0, 0)], 1_000_000_000)
-            .unwrap();
-        for (tests, said) in [
-            (vec![news(6, 1, 0)], "told of 1 tests where there are 2"),
-            (
-                vec![news(4, 0, 0), news(0, 0, 0)],
-                "took back what it had told of <A>",
-            ),
-            (
-                vec![news(6, 1, 0), news(1, 1, 0)],
-                "told of <B>, which it does not run",
-            ),
-        ] {
-            assert_eq!(totals.add(0, &tests, 1_000_000_000), Err(said.into()));
-        }
-        assert_eq!(totals.accounts(0)[0].passed, 5);
+impl AddAssign for Parts<Account> {
+    fn add_assign(&mut self, other: Self) {
+        self.measured += other.measured;
+        self.warmup += other.warmup;
     }
 }

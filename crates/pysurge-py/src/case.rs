@@ -6,7 +6,9 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFloat, PyString, PyType};
 use pysurge_core::failure::Phase;
+use pysurge_core::replay::{Cell, Recording};
 use pysurge_engine::{Probe, TestCase};
+use std::sync::Arc;
 
 /// Takes what a test case has to say while it runs.
 pub(crate) trait Reporter: Send + Sync {
@@ -34,6 +36,8 @@ pub(crate) enum Level {
 pub(crate) struct PyTestCase {
     class: Py<PyType>,
     kwargs: Option<Py<PyDict>>,
+    /// Where further kwargs of each iteration are recorded.
+    rows: Option<Arc<Recording>>,
     has_setup: bool,
     has_teardown: bool,
     own_metrics: bool,
@@ -47,6 +51,7 @@ impl PyTestCase {
     pub(crate) fn new(
         class: &Bound<'_, PyType>,
         kwargs: &Bound<'_, PyDict>,
+        rows: Option<Arc<Recording>>,
         debug: bool,
         reporter: Box<dyn Reporter>,
     ) -> PyResult<Self> {
@@ -56,6 +61,7 @@ impl PyTestCase {
             own_metrics: overrides(class, "metrics")?,
             class: class.clone().unbind(),
             kwargs: (!kwargs.is_empty()).then(|| kwargs.clone().unbind()),
+            rows: rows.filter(|rows| !rows.kwargs().is_empty()),
             debug,
             tracebacks: Tracebacks::new(class.py())?,
             reporter,
@@ -130,9 +136,11 @@ impl TestCase for PyTestCase {
         // The thread is attached already; this only finds that out.
         Python::attach(|py| {
             let class = self.class.bind(py);
-            let made = match &self.kwargs {
-                None => class.call0(),
-                Some(kwargs) => class.call((), Some(kwargs.bind(py))),
+            let made = match (&self.rows, &self.kwargs) {
+                (Some(rows), kwargs) => merged(py, kwargs.as_ref(), rows, probe.number())
+                    .and_then(|kwargs| class.call((), Some(&kwargs))),
+                (None, None) => class.call0(),
+                (None, Some(kwargs)) => class.call((), Some(kwargs.bind(py))),
             };
             let instance = match made {
                 Ok(instance) => instance,
@@ -168,6 +176,40 @@ impl PyTestCase {
         }
         self.debug(py, probe, instance, "passed");
     }
+}
+
+/// The kwargs that all iterations have and those recorded for one.
+fn merged<'py>(
+    py: Python<'py>,
+    kwargs: Option<&Py<PyDict>>,
+    rows: &Recording,
+    number: Option<u64>,
+) -> PyResult<Bound<'py, PyDict>> {
+    let merged = match kwargs {
+        Some(kwargs) => kwargs.bind(py).copy()?,
+        None => PyDict::new(py),
+    };
+    if let Some(number) = number.and_then(|number| usize::try_from(number).ok()) {
+        put_row(&merged, rows, number)?;
+    }
+    Ok(merged)
+}
+
+/// Puts what is recorded for an arrival into its kwargs.
+pub(crate) fn put_row(kwargs: &Bound<'_, PyDict>, rows: &Recording, number: usize) -> PyResult<()> {
+    if number >= rows.len() {
+        return Ok(());
+    }
+    for (name, cell) in rows.row(number) {
+        match cell {
+            Cell::Str(text) => kwargs.set_item(name, text)?,
+            Cell::Int(value) => kwargs.set_item(name, value)?,
+            Cell::Float(value) => kwargs.set_item(name, value)?,
+            Cell::Bool(value) => kwargs.set_item(name, value)?,
+            Cell::None => kwargs.set_item(name, kwargs.py().None())?,
+        }
+    }
+    Ok(())
 }
 
 fn note_metrics(probe: &mut Probe<'_>, metrics: &Bound<'_, PyAny>) {

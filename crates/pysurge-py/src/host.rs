@@ -1,12 +1,15 @@
 //! A worker's interpreter: loads classes, runs `startup` and `shutdown`, makes threads, by way of the package's Python
 //! helpers in `pysurge._worker`.
 
-use crate::case::{Level, PyTestCase, Reporter};
+use crate::case::{Level, PyTestCase, Reporter, put_row};
 use crate::thread::{Attached, PoolThreadHandle};
 use crate::values::{kwargs_dict, tuple_of};
 use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
-use pyo3::types::PyType;
+use pyo3::types::{PyDict, PyType};
+use pysurge_core::plan::{Model, Samples, Source};
+use pysurge_core::rate::Rate;
+use pysurge_core::replay::Recording;
 use pysurge_core::wire::{Load, LoadError, LoadFault, LogRecord, StartupError, TestInfo};
 use pysurge_engine::worker::{Ending, Outbox, PoolThread, serve as serve_manager};
 use pysurge_engine::{Host, HostError, TestCase, clock};
@@ -128,11 +131,43 @@ impl PyHost {
         })
     }
 
+    fn sample(&self, py: Python<'_>, function: &str, duration_s: Option<f64>) -> Result<Samples, LoadError> {
+        let wrong = |message: String| LoadError {
+            fault: LoadFault::Shape,
+            message,
+            hint: None,
+            traceback: String::new(),
+        };
+        let answer = self
+            .helpers
+            .bind(py)
+            .call_method1("sample", (function, duration_s))
+            .map_err(|error| wrong(format!("internal error of pysurge while sampling: {error}")))?;
+        if let Some(problem) = problem(&answer) {
+            return Err(problem);
+        }
+        let (step_ns, rates) = answer
+            .extract::<(u64, Vec<f64>)>()
+            .map_err(|error| wrong(format!("internal error of pysurge while sampling: {error}")))?;
+        let rate = |per_s: f64| {
+            // What rounds to nothing is nothing: a shape may come down to zero as it likes.
+            Rate::from_per_s(per_s).or(match per_s {
+                0.0..1e-9 => Ok(Rate::ZERO),
+                _ => Err(wrong(format!(
+                    "shape `{function}` gave {per_s}, which is no rate"
+                ))),
+            })
+        };
+        let rates = rates.into_iter().map(rate).collect::<Result<_, _>>()?;
+        Ok(Samples { step_ns, rates })
+    }
+
     fn load_one(
         &self,
         py: Python<'_>,
         load: &Load,
         test: usize,
+        rows: Option<&Arc<Recording>>,
     ) -> Result<(TestInfo, LoadedTest), LoadError> {
         let plan = &load.tests[test];
         let broken = |error: PyErr| LoadError {
@@ -148,27 +183,16 @@ impl PyHost {
             traceback: String::new(),
         };
         let kwargs = kwargs_dict(py, &plan.kwargs).map_err(broken)?;
-        let answer = self
-            .helpers
-            .bind(py)
-            .call_method1("load", (&plan.test_class, &kwargs))
+        let row = PyDict::new(py);
+        if let Some(rows) = rows {
+            put_row(&row, rows, 0).map_err(internal)?;
+        }
+        let helpers = self.helpers.bind(py);
+        let answer = helpers
+            .call_method1("load", (&plan.test_class, &kwargs, row))
             .map_err(internal)?;
-        if let Ok((fault, message, hint, traceback)) =
-            answer.extract::<(String, String, Option<String>, String)>()
-        {
-            let fault = match fault.as_str() {
-                "not_found" => LoadFault::NotFound,
-                "import" => LoadFault::Import,
-                "not_a_test_case" => LoadFault::NotATestCase,
-                "kwargs" => LoadFault::Kwargs,
-                _ => LoadFault::Instance,
-            };
-            return Err(LoadError {
-                fault,
-                message,
-                hint,
-                traceback,
-            });
+        if let Some(problem) = problem(&answer) {
+            return Err(problem);
         }
         let (class, label, summary, max_duration_s) = answer
             .extract::<(Bound<'_, PyType>, String, String, Option<f64>)>()
@@ -181,12 +205,22 @@ impl PyHost {
         } else {
             name
         };
-        let case =
-            PyTestCase::new(&class, &kwargs, load.debug, Box::new(self.reporter())).map_err(internal)?;
+        let case = PyTestCase::new(
+            &class,
+            &kwargs,
+            rows.cloned(),
+            load.debug,
+            Box::new(self.reporter()),
+        )
+        .map_err(internal)?;
         let info = TestInfo {
             label,
             summary,
             max_duration_ns: max_duration_s.map(to_ns),
+            shape: match function_to_sample(load, test) {
+                Some(function) => Some(self.sample(py, function, horizon_s(load, test))?),
+                None => None,
+            },
         };
         Ok((
             info,
@@ -196,6 +230,47 @@ impl PyHost {
             },
         ))
     }
+}
+
+/// What a helper says is wrong, where it does.
+fn problem(answer: &Bound<'_, PyAny>) -> Option<LoadError> {
+    let (fault, message, hint, traceback) = answer
+        .extract::<(String, String, Option<String>, String)>()
+        .ok()?;
+    let fault = match fault.as_str() {
+        "not_found" => LoadFault::NotFound,
+        "import" => LoadFault::Import,
+        "not_a_test_case" => LoadFault::NotATestCase,
+        "kwargs" => LoadFault::Kwargs,
+        "shape" => LoadFault::Shape,
+        _ => LoadFault::Instance,
+    };
+    Some(LoadError {
+        fault,
+        message,
+        hint,
+        traceback,
+    })
+}
+
+/// The function that gives a test's rate. One worker samples for all: a function that is not the same everywhere must not
+/// make workers disagree about the plan.
+fn function_to_sample(load: &Load, test: usize) -> Option<&str> {
+    let Model::Open(open) = &load.tests[test].model else {
+        return None;
+    };
+    match &open.source {
+        Source::Shape(shape) if load.worker == 0 => Some(&shape.function),
+        _ => None,
+    }
+}
+
+/// How far a test's shape is to be sampled, seconds since its own start; `None` where nobody says.
+#[expect(clippy::cast_precision_loss, reason = "seconds for Python are floats")]
+fn horizon_s(load: &Load, test: usize) -> Option<f64> {
+    let test = &load.tests[test];
+    let end_ns = test.end_ns(load.duration_ns)?;
+    Some(end_ns.saturating_sub(test.start_delay_ns) as f64 / 1e9)
 }
 
 /// Seconds at Python's edge to nanoseconds; the helper has checked that they are positive and finite.
@@ -226,7 +301,11 @@ impl Host for PyHost {
         self.outbox = Some(outbox);
     }
 
-    fn load(&mut self, load: &Load) -> Vec<Result<TestInfo, LoadError>> {
+    fn load(
+        &mut self,
+        load: &Load,
+        recordings: &[Option<Arc<Recording>>],
+    ) -> Vec<Result<TestInfo, LoadError>> {
         (self.worker, self.debug) = (load.worker, load.debug);
         let sender = LogSender(self.reporter());
         self.help("prepare", |py, helpers| {
@@ -249,8 +328,8 @@ impl Host for PyHost {
         let mut answers = Vec::with_capacity(load.tests.len());
         self.tests = Vec::with_capacity(load.tests.len());
         for test in 0..load.tests.len() {
-            let answer = Python::attach(|py| self.load_one(py, load, test));
-
+            let rows = recordings.get(test).and_then(Option::as_ref);
+            let answer = Python::attach(|py| self.load_one(py, load, test, rows));
             match answer {
                 Ok((info, loaded)) => {
                     self.tests.push(Some(loaded));
@@ -307,9 +386,10 @@ impl Host for PyHost {
         })
     }
 
-    fn log_stacks(&mut self) {
+    fn log_stacks(&mut self, tests: &[usize]) {
+        let names: Vec<String> = tests.iter().map(|test| self.thread_name(*test)).collect();
         self.help("log_stacks", |_, helpers| {
-            helpers.call_method0("log_stacks").map(drop)
+            helpers.call_method1("log_stacks", (names,)).map(drop)
         });
     }
 

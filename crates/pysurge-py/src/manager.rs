@@ -11,7 +11,7 @@ use rustix::termios::{isatty, tcgetwinsize};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::Read;
-use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, FromRawFd, OwnedFd};
 use std::path::PathBuf;
 
 /// The exit code of a run of which nothing was fired.
@@ -55,6 +55,8 @@ pub(crate) fn run_config(
     let args = vec![OsString::from("pysurge")];
     let world = World {
         signals: StopSignals::Requests(requests),
+        // The keyboard is the program's that called.
+        keyboard: None,
         ..world(args, python, demo, is_free_threaded(py))
     };
     let exit_code = py.detach(|| pysurge_cli::run_config(config, duration_ns, debug, world));
@@ -114,6 +116,14 @@ fn is_free_threaded(py: Python<'_>) -> bool {
     enabled.is_ok_and(|gil| !gil)
 }
 
+/// A descriptor of standard input, where somebody types there. A closed one is nobody's keyboard.
+fn keyboard() -> Option<OwnedFd> {
+    let stdin = std::io::stdin();
+    isatty(&stdin)
+        .then(|| stdin.as_fd().try_clone_to_owned().ok())
+        .flatten()
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "this is where the process's own world is taken in"
@@ -140,6 +150,9 @@ fn world(args: Vec<OsString>, python: PathBuf, demo: PathBuf, free_threaded: boo
         cpus,
         demo,
         signals: StopSignals::Process,
+        keyboard: keyboard(),
+        // Not what TMPDIR says: another shell must find the same folder.
+        temp_dir: Some(PathBuf::from("/tmp")),
         ..World::new(args, stdout, stderr)
     }
 }

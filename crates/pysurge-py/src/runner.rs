@@ -6,11 +6,12 @@ use parking_lot::{Condvar, Mutex};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
+use pysurge_core::capacity::pool_size;
 use pysurge_core::measure::Measures;
+use pysurge_core::plan::{Model, TestPlan};
 use pysurge_core::rate::Rate;
-use pysurge_core::schedule::{Phase, Schedule, Stripe};
-use pysurge_engine::worker::pool_size;
-use pysurge_engine::{Pool, PoolSettings, clock};
+use pysurge_core::schedule::{Factor, Phase, Schedule, Stripe};
+use pysurge_engine::{Pool, PoolSettings, Work, clock};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -84,6 +85,7 @@ impl Runner {
             case: Arc::new(PyTestCase::new(
                 test_cls,
                 kwargs,
+                None,
                 debug,
                 Box::new(ToPython { log, keep }),
             )?),
@@ -98,8 +100,9 @@ impl Runner {
 
     /// Starts the schedule now and gives the first threads to be made.
     fn start(&self) -> Vec<PoolThreadHandle> {
+        let test = TestPlan::new("", Model::constant(self.rate));
         let settings = PoolSettings {
-            max_threads: pool_size(self.rate, 1, Some(self.max_duration_ns)),
+            max_threads: pool_size(&test, Stripe::WHOLE, Factor::ONE, None, self.max_duration_ns),
             shards: std::thread::available_parallelism().map_or(1, usize::from),
             start_ns: clock::now_ns(),
         };
@@ -109,7 +112,7 @@ impl Runner {
             requests.0.lock().threads += 1;
             requests.1.notify_one();
         };
-        let pool = Arc::new(Pool::new(schedule, settings, Box::new(ask)));
+        let pool = Arc::new(Pool::new(Work::open(schedule), settings, Box::new(ask)));
         *self.pool.lock() = Some(Arc::clone(&pool));
         *self.stopped.lock() = false;
         (0..FIRST_THREADS)
@@ -214,7 +217,7 @@ impl Runner {
         };
         let mut total = self.total.lock();
         let counts = pool.take();
-        total.merge(&counts.measures);
-        (counts.planned, counts.in_flight)
+        total.merge(&counts.measured.measures);
+        (counts.measured.planned, counts.in_flight)
     }
 }

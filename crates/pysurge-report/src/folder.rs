@@ -2,6 +2,7 @@
 //! killed manager leaves what was known a second ago. Trouble with the disk never stops the run; the first is kept and
 //! told at the end.
 
+use crate::changes::Follower;
 use crate::classic;
 use crate::clock::LocalClock;
 use crate::fanout::Sink;
@@ -51,6 +52,7 @@ pub struct RunFolder {
     log_bytes: u64,
     log_dropped: u64,
     clock: LocalClock,
+    changes: Follower,
     trouble: Option<io::Error>,
 }
 
@@ -78,6 +80,7 @@ impl RunFolder {
             log_bytes: 0,
             log_dropped: 0,
             clock,
+            changes: Follower::default(),
             trouble: None,
         };
         Ok((folder, path))
@@ -154,6 +157,11 @@ impl Sink for RunFolder {
             }
             RunEvent::Started { .. } => self.log_own("INFO", "started"),
             RunEvent::Stopping { reason, .. } => self.log_own("INFO", stopping(*reason)),
+            RunEvent::Changed { change, by, .. } => {
+                for line in self.changes.say(*change, *by) {
+                    self.log_own("INFO", &line);
+                }
+            }
             RunEvent::Progress(summary) => self.write_summary(summary),
             RunEvent::Finished(summary) => {
                 for line in classic::lines(summary) {
@@ -165,8 +173,8 @@ impl Sink for RunFolder {
                 }
                 self.write_summary(summary);
             }
-            RunEvent::Opened { .. }
-            | RunEvent::Loaded(_)
+            RunEvent::Opened { plan, .. } => self.changes = Follower::of_plan(plan),
+            RunEvent::Loaded(_)
             | RunEvent::LoadFailed(_)
             | RunEvent::Rehearsed(_)
             | RunEvent::CannotRehearse { .. } => {}
@@ -199,8 +207,9 @@ impl Sink for RunFolder {
 fn stopping(reason: StopReason) -> &'static str {
     match reason {
         StopReason::Duration => "stopping: the planned duration was reached",
-        StopReason::Signal => "stopping: Ctrl+C or SIGTERM",
-        StopReason::SecondSignal => "stopping at once: a second Ctrl+C",
+        StopReason::Iterations => "stopping: every planned iteration is done",
+        StopReason::Signal => "stopping on request: Ctrl+C, SIGTERM, a key or the control socket",
+        StopReason::SecondSignal => "stopping at once, on request",
         StopReason::WorkersLost => "stopping: every worker died",
     }
 }

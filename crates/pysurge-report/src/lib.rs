@@ -6,6 +6,7 @@
 //!
 //! Report and data go to standard output; progress, notices and diagnostics to standard error.
 
+mod changes;
 pub mod classic;
 mod clock;
 mod failures;
@@ -14,6 +15,8 @@ mod folder;
 mod grid;
 mod line;
 mod live;
+mod opening;
+pub mod plan;
 mod progress;
 mod rehearsal;
 pub mod report;
@@ -25,6 +28,7 @@ mod text;
 pub use clock::LocalClock;
 pub use fanout::{Fanout, Sink, SinkEnd};
 pub use folder::{ReportError, RunFolder};
+pub use plan::{plan_json, plan_svg, plan_text};
 pub use schema::summary_schema;
 pub use style::Style;
 pub use terminal::{Terminal, TerminalOptions};

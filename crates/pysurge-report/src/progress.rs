@@ -1,73 +1,161 @@
 //! What the progress line says, from a summary that is still growing. Pure text: [`crate::live`] draws it.
 
+use crate::changes::times;
 use crate::style::{Paint, Style};
 use crate::text::{count, cut, rate, width};
+use pysurge_core::account::Account;
 use pysurge_core::span::{format_clock, format_span_f64};
-use pysurge_core::summary::Summary;
+use pysurge_core::summary::{Durations, ModelName, Summary, TestSummary};
 use pysurge_core::verdict::Validity;
 
-/// The parts of the line in the order shown: how early each is given up where they do not fit (0: never), its
-/// colour, its text.
-fn parts(summary: &Summary, stopping: bool) -> Vec<(u8, Paint, String)> {
-    let account = summary.account;
-    let in_flight: u64 = summary.tests.iter().map(|test| test.in_flight).sum();
+/// What the line says beside the summary.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Standing {
+    /// No new iterations.
+    pub(crate) stopping: bool,
+    /// No iteration is planned until somebody resumes the run.
+    pub(crate) paused: bool,
+    /// Users of the closed tests, as planned.
+    pub(crate) users: u64,
+}
+
+/// A piece of the line: how early it is given up where not all fit (0: never), its colour, its text.
+type Part = (u8, Paint, String);
+
+/// The figures that are shown: those that count or, as long as there are none, those of the warm-up.
+struct Shown {
+    account: Account,
+    is_warmup: bool,
+    p95_s: f64,
+}
+
+impl Shown {
+    fn of(summary: &Summary) -> Self {
+        let warmups = || summary.tests.iter().filter_map(|test| test.warmup.as_ref());
+        let mut warmed = Account::default();
+        for warmup in warmups() {
+            warmed += warmup.account;
+        }
+        let worst = |all: &mut dyn Iterator<Item = &Durations>| {
+            all.filter_map(|durations| durations.p95_s)
+                .fold(f64::NAN, f64::max)
+        };
+        if summary.account.planned == 0 && warmed.planned > 0 {
+            return Self {
+                account: warmed,
+                is_warmup: true,
+                p95_s: worst(&mut warmups().map(|warmup| &warmup.response_time)),
+            };
+        }
+        Self {
+            account: summary.account,
+            is_warmup: false,
+            p95_s: worst(&mut summary.tests.iter().map(|test| &test.response_time)),
+        }
+    }
+}
+
+/// The parts of the line in the order shown.
+fn parts(summary: &Summary, standing: Standing) -> Vec<Part> {
+    let shown = Shown::of(summary);
+    let account = shown.account;
+    let in_flight =
+        |tests: &mut dyn Iterator<Item = &TestSummary>| -> u64 { tests.map(|test| test.in_flight).sum() };
+    let running = count(in_flight(&mut summary.tests.iter()));
+    let mut parts: Vec<Part> = Vec::new();
     let time = match summary.planned_duration_s {
-        _ if stopping => format!("stopping, {} running", count(in_flight)),
+        _ if standing.stopping => format!("stopping, {running} running"),
         Some(planned_s) => {
             let left_s = (planned_s - summary.duration_s).max(0.0);
             format!("{:>6} left", format_clock(left_s * 1e9))
         }
         None => format!("{:>6}", format_clock(summary.elapsed_s * 1e9)),
     };
-    let ran = summary.tests.iter().filter(|test| test.not_run.is_none());
-    let (asked, achieved) = ran.fold((0.0, 0.0), |(asked, achieved), test| {
-        (asked + test.asked_rate_per_s, achieved + test.achieved_rate_per_s)
-    });
-    let p95_s = summary
-        .tests
-        .iter()
-        .filter_map(|test| test.response_time.p95_s)
-        .fold(f64::NAN, f64::max);
+    let paused = standing.paused && !standing.stopping;
+    if paused {
+        parts.push((0, Paint::Doubtful, "PAUSED".to_owned()));
+    }
+    parts.push((0, Paint::Plain, time));
+    if paused {
+        parts.push((4, Paint::Plain, format!("{running} running")));
+    }
+    if shown.is_warmup {
+        parts.push((0, Paint::Quiet, "warm-up".to_owned()));
+    }
+    #[expect(clippy::float_cmp, reason = "a factor is so many thousandths, and 1 is exact")]
+    if summary.factor != 1.0 {
+        parts.push((2, Paint::Strong, times(summary.factor)));
+    }
     let failed_paint = if account.failed > 0 {
         Paint::Bad
     } else {
         Paint::Plain
     };
+    parts.extend([
+        (1, Paint::Plain, format!("fired {}", count(account.fired()))),
+        (5, Paint::Plain, format!("passed {}", count(account.passed))),
+        (0, failed_paint, format!("failed {}", count(account.failed))),
+    ]);
+    if !paused && !shown.is_warmup {
+        parts.push((6, Paint::Plain, rates(summary)));
+    }
+    let closed = || {
+        let tests = summary.tests.iter();
+        tests.filter(|test| test.model == ModelName::Closed && test.not_run.is_none())
+    };
+    if standing.users > 0 && !paused && !standing.stopping && closed().next().is_some() {
+        let busy = count(in_flight(&mut closed()));
+        let of = crate::text::plural(scaled(standing.users, summary.factor), "user");
+        parts.push((4, Paint::Plain, format!("{busy} of {of} busy")));
+    }
+    let p95 = format_span_f64(shown.p95_s * 1e9);
+    parts.push((7, Paint::Plain, format!("p95 {p95:>7}")));
     let (validity, paint) = match summary.verdict.validity {
         Validity::Valid => ("valid", Paint::Good),
         Validity::Degraded => ("degraded", Paint::Doubtful),
         Validity::Invalid => ("invalid", Paint::Bad),
     };
-    vec![
-        (0, Paint::Plain, time),
-        (1, Paint::Plain, format!("fired {}", count(account.fired()))),
-        (3, Paint::Plain, format!("passed {}", count(account.passed))),
-        (0, failed_paint, format!("failed {}", count(account.failed))),
-        (
-            4,
-            Paint::Plain,
-            format!("{} of {}/s", rate(achieved), rate(asked)),
-        ),
-        (
-            5,
-            Paint::Plain,
-            format!("p95 {:>7}", format_span_f64(p95_s * 1e9)),
-        ),
-        (2, paint, validity.to_owned()),
-    ]
+    if !shown.is_warmup {
+        parts.push((3, paint, validity.to_owned()));
+    }
+    parts
 }
 
+/// `15 of 15/s`; where a test has users and so asks for no rate, `123/s`.
+fn rates(summary: &Summary) -> String {
+    let ran = || summary.tests.iter().filter(|test| test.not_run.is_none());
+    let achieved: f64 = ran().map(|test| test.achieved_rate_per_s).sum();
+    let asked = ran().try_fold(0.0, |sum, test| Some(sum + test.asked_rate_per_s?));
+    match asked {
+        Some(asked) => format!("{} of {}/s", rate(achieved), rate(asked)),
+        None => format!("{}/s", rate(achieved)),
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "shown; the cast saturates"
+)]
+fn scaled(users: u64, factor: f64) -> u64 {
+    ((users as f64 * factor).round() as u64).max(1)
+}
+
+/// The least wanted part.
+const LEAST_WANTED: u8 = 7;
+
 /// The line for a terminal, in one colour or many, within the style's width. With several tests, p95 is the worst one's.
-pub(crate) fn line(summary: &Summary, stopping: bool, columns: usize, style: Style) -> String {
-    let mut parts = parts(summary, stopping);
-    let wide = |parts: &[(u8, Paint, String)]| -> usize {
+pub(crate) fn line(summary: &Summary, standing: Standing, columns: usize, style: Style) -> String {
+    let mut parts = parts(summary, standing);
+    let wide = |parts: &[Part]| -> usize {
         parts
             .iter()
             .map(|(_, _, text)| width(text) + 2)
             .sum::<usize>()
             .saturating_sub(2)
     };
-    for least_wanted in (1..=5).rev() {
+    for least_wanted in (1..=LEAST_WANTED).rev() {
         if wide(&parts) <= columns {
             break;
         }
@@ -85,8 +173,8 @@ pub(crate) fn line(summary: &Summary, stopping: bool, columns: usize, style: Sty
 }
 
 /// The plain line for a log or a pipe.
-pub(crate) fn plain_line(summary: &Summary, stopping: bool) -> String {
-    let parts = parts(summary, stopping);
+pub(crate) fn plain_line(summary: &Summary, standing: Standing) -> String {
+    let parts = parts(summary, standing);
     let texts = parts.iter().map(|(_, _, text)| text.trim_start());
     let texts: Vec<String> = texts.map(|text| text.replace("  ", " ")).collect();
     format!("{}: {}", format_clock(summary.elapsed_s * 1e9), texts.join(", "))

@@ -2,14 +2,71 @@
 
 use crate::failures;
 use crate::style::{Paint, Style};
-use crate::text::{cut, figure, one_line, width, wrap};
+use crate::text::{count, cut, figure, one_line, plural, rate, width, wrap};
 use pysurge_core::histogram::Histogram;
 use pysurge_core::measure::Measures;
 use pysurge_core::span::format_span;
 use pysurge_core::summary::{FailureFigures, MetricFigures};
 
+/// What a test's planned load needs where every iteration takes as long as the one that was rehearsed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Need {
+    /// The load at its peak.
+    pub(crate) peak: Peak,
+    /// Threads in use at that peak, over all workers.
+    pub(crate) threads: u64,
+    /// Threads that there may be.
+    pub(crate) allowed: u64,
+}
+
+/// The load at its peak.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Peak {
+    /// One rate all the time, iterations per second.
+    Rate(f64),
+    /// The highest of changing rates.
+    HighestRate(f64),
+    /// Users.
+    Users(u32),
+}
+
+/// How long one iteration took from beginning to end; `None` where nothing of it was timed.
+pub(crate) fn duration_ns(measures: &Measures) -> Option<u64> {
+    let parts = [&measures.setup, &measures.service_time, &measures.teardown];
+    let timed: Vec<u64> = parts.into_iter().filter_map(Histogram::max_ns).collect();
+    (!timed.is_empty()).then(|| timed.into_iter().fold(0, u64::saturating_add))
+}
+
+fn need_line(need: Need) -> String {
+    let (threads, plural_threads) = (count(need.threads), plural(need.threads, "thread"));
+    let mut line = match need.peak {
+        Peak::Rate(per_s) => format!("at {}/s this needs about {plural_threads}", rate(per_s)),
+        Peak::HighestRate(per_s) => {
+            format!(
+                "at its peak of {}/s this needs about {plural_threads}",
+                rate(per_s)
+            )
+        }
+        Peak::Users(1) => "1 user needs 1 thread".to_owned(),
+        Peak::Users(users) => format!("{} users need {threads} threads", count(u64::from(users))),
+    };
+    if need.threads > need.allowed {
+        line = format!(
+            "{line}, and there may be {}: iterations will start late",
+            count(need.allowed)
+        );
+    }
+    line
+}
+
 /// The lines on one test, which is called `label` and says `summary` of itself.
-pub(crate) fn lines(label: &str, summary: &str, measures: &Measures, style: Style) -> Vec<String> {
+pub(crate) fn lines(
+    label: &str,
+    summary: &str,
+    measures: &Measures,
+    need: Option<Need>,
+    style: Style,
+) -> Vec<String> {
     const INDENT: usize = 4;
     let room = style.width() - INDENT;
     let passed = measures.failed == 0;
@@ -43,6 +100,9 @@ pub(crate) fn lines(label: &str, summary: &str, measures: &Measures, style: Styl
     } else {
         format!("{outcome}: {}", times.join(", "))
     });
+    if let Some(need) = need {
+        body.extend(wrap(&need_line(need), room, 3));
+    }
     body.extend(metrics(measures, room));
     for failure in FailureFigures::of_all(&measures.failures) {
         body.push(String::new());

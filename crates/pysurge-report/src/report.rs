@@ -1,13 +1,17 @@
 //! The report at the end of a run, as a stranger reads it: first whether the generator kept its schedule, then each
 //! test, then what went wrong elsewhere. Formats what core computed and computes nothing itself.
 
+use crate::changes;
 use crate::failures;
 use crate::grid::{Cell, Grid, figures};
 use crate::line::process_name;
 use crate::style::{Paint, Style};
 use crate::text::{count, cut, figure, one_line, plural, rate, run_time, width, wrap};
+use pysurge_core::account::Account;
 use pysurge_core::span::format_span_f64;
-use pysurge_core::summary::{Durations, StopCause, Summary, TestSummary, WorkerEnd};
+use pysurge_core::summary::{
+    Durations, ModelName, StopCause, Summary, TestSummary, WarmupSummary, WorkerEnd,
+};
 use pysurge_core::verdict::Validity;
 
 /// Causes that are listed under a verdict; the rest is counted.
@@ -71,6 +75,9 @@ fn verdict(summary: &Summary, style: Style) -> Vec<String> {
     if let Some(cause) = summary.stop_cause.and_then(stopped) {
         body.extend(wrap(cause, room, 3));
     }
+    for change in changes::listed(summary) {
+        body.extend(wrap(&change, room, 2));
+    }
     for (i, line) in body.into_iter().enumerate() {
         let lead = if i == 0 {
             format!("{}  ", style.paint(paint, word))
@@ -82,10 +89,11 @@ fn verdict(summary: &Summary, style: Style) -> Vec<String> {
     let causes = &summary.verdict.causes;
     if summary.verdict.validity != Validity::Valid && !causes.is_empty() {
         lines.push(String::new());
-        lines.push(match summary.verdict.validity {
-            Validity::Valid | Validity::Degraded => "  Read the figures with this in mind:".to_owned(),
-            Validity::Invalid => "  The schedule was not kept, so read the figures with care:".to_owned(),
-        });
+        let lead = match summary.verdict.validity {
+            Validity::Valid | Validity::Degraded => "Read the figures with this in mind:",
+            Validity::Invalid => "The schedule was not kept, so read the figures with care:",
+        };
+        lines.extend(item("  ", lead, style));
         for cause in causes.iter().take(MAX_CAUSES) {
             lines.extend(item("  - ", &shorten(cause, &summary.tests), style));
         }
@@ -99,15 +107,15 @@ fn verdict(summary: &Summary, style: Style) -> Vec<String> {
 /// A cause names its test in front: needless with one test, and in the way of the cause where the label is long.
 fn shorten(cause: &str, tests: &[TestSummary]) -> String {
     for test in tests {
-        let rest = cause
-            .strip_prefix(&test.label)
-            .and_then(|rest| rest.strip_prefix(": "));
-        if let Some(rest) = rest {
-            let rest = one_line(rest);
-            return match tests {
-                [_] => rest,
-                _ => format!("{}: {rest}", cut(&one_line(&test.label), MAX_CAUSE_LABEL_COLUMNS)),
-            };
+        for label in [Some(&test.label), test.name.as_ref()].into_iter().flatten() {
+            let rest = cause.strip_prefix(label).and_then(|rest| rest.strip_prefix(": "));
+            if let Some(rest) = rest {
+                let rest = one_line(rest);
+                return match tests {
+                    [_] => rest,
+                    _ => format!("{}: {rest}", cut(&title(test), MAX_CAUSE_LABEL_COLUMNS)),
+                };
+            }
         }
     }
     one_line(cause)
@@ -141,8 +149,19 @@ fn started(summary: &Summary) -> String {
 }
 
 fn outcome(summary: &Summary) -> String {
-    let account = summary.account;
-    let mut outcome = format!(
+    let as_u64 = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+    format!(
+        "{}; {} on {} for {}",
+        ended(summary.account),
+        plural(as_u64(summary.tests.len()), "test"),
+        plural(as_u64(summary.workers.len()), "worker"),
+        run_time(summary.duration_s)
+    )
+}
+
+/// `9,950 passed, 0 failed, 45 dropped`: what should not be there stands there only where it is.
+fn ended(account: Account) -> String {
+    let mut ended = format!(
         "{} passed, {} failed",
         count(account.passed),
         count(account.failed)
@@ -153,34 +172,38 @@ fn outcome(summary: &Summary) -> String {
         (account.lost, "lost"),
     ] {
         if n > 0 {
-            outcome = format!("{outcome}, {} {name}", count(n));
+            ended = format!("{ended}, {} {name}", count(n));
         }
     }
-    let as_u64 = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
-    format!(
-        "{outcome}; {} on {} for {}",
-        plural(as_u64(summary.tests.len()), "test"),
-        plural(as_u64(summary.workers.len()), "worker"),
-        run_time(summary.duration_s)
-    )
+    ended
 }
 
 fn stopped(cause: StopCause) -> Option<&'static str> {
     match cause {
         StopCause::Duration => None,
-        StopCause::Signal => Some("stopped by Ctrl+C or SIGTERM"),
-        StopCause::SecondSignal => Some("cut short by a second Ctrl+C"),
+        StopCause::Iterations => Some("ended when every planned iteration was done"),
+        StopCause::Signal => Some("stopped on request"),
+        StopCause::SecondSignal => Some("cut short on request: running iterations were abandoned"),
         StopCause::WorkersLost => Some("ended because every worker died"),
     }
+}
+
+/// What a test is called: as the config calls it, else its label.
+fn title(test: &TestSummary) -> String {
+    one_line(test.name.as_deref().unwrap_or(&test.label))
 }
 
 fn of_test(test: &TestSummary, workers: usize, style: Style) -> Vec<String> {
     let room = style.width() - INDENT;
     let mut body: Vec<String> = Vec::new();
-    let (label, said) = (one_line(&test.label), one_line(&test.summary));
-    if !said.is_empty() && said != label {
+    let (title, label, said) = (title(test), one_line(&test.label), one_line(&test.summary));
+    if title != label {
+        body.push(cut(&label, room));
+    }
+    if !said.is_empty() && said != label && said != title {
         body.push(cut(&said, room));
     }
+    body.extend(wrap(&load(test), room, 3));
     if let Some(why) = &test.not_run {
         body.push(String::new());
         let why = wrap(&format!("not run: {}", one_line(why)), room, 6);
@@ -190,6 +213,9 @@ fn of_test(test: &TestSummary, workers: usize, style: Style) -> Vec<String> {
         body.extend(account(test, room, style));
         body.push(String::new());
         body.extend(wrap(&rates(test, workers), room, 2));
+        if let Some(warmup) = &test.warmup {
+            body.extend(of_warmup(warmup, room, style));
+        }
         body.push(String::new());
         body.extend(durations(test, room, style));
     }
@@ -211,13 +237,43 @@ fn of_test(test: &TestSummary, workers: usize, style: Style) -> Vec<String> {
         body.push(String::new());
         body.extend(failures::of_test(test, room, style));
     }
-    let mut lines = vec![heading(&label, style)];
+    let mut lines = vec![heading(&title, style)];
     lines.extend(body.iter().map(|line| format!("{:INDENT$}{line}", "")));
     lines
 }
 
-/// The label, and a rule to the edge that tells one test from the next.
-fn heading(label: &str, style: Style) -> String {
+/// The model and the load: what the figures below are figures of.
+fn load(test: &TestSummary) -> String {
+    let load = one_line(&test.load);
+    match test.model {
+        ModelName::Open => format!("open model: {load}"),
+        ModelName::Closed => format!("closed model: {load}; response time is service time"),
+    }
+}
+
+/// The warm-up, which is in no other figure: how it ended, and what failed in it most.
+fn of_warmup(warmup: &WarmupSummary, room: usize, style: Style) -> Vec<String> {
+    let text = format!(
+        "warm-up: {}, {} planned, {}; not in the figures",
+        run_time(warmup.duration_s),
+        count(warmup.account.planned),
+        ended(warmup.account)
+    );
+    let mut lines = wrap(&text, room, 3);
+    if let Some(failure) = warmup.failures.iter().find(|failure| failure.fails) {
+        let text = format!(
+            "  {} × {}: {}",
+            count(failure.count),
+            one_line(&failure.exception),
+            one_line(&failure.message)
+        );
+        lines.push(cut(&text, room));
+    }
+    lines.iter().map(|line| style.paint(Paint::Quiet, line)).collect()
+}
+
+/// What a test is called, and a rule to the edge that tells it from the next.
+pub(crate) fn heading(label: &str, style: Style) -> String {
     let label = cut(label, style.width());
     let rest = style.width() - width(&label);
     let label_painted = style.paint(Paint::Strong, &label);
@@ -249,11 +305,17 @@ fn account(test: &TestSummary, room: usize, style: Style) -> Vec<String> {
 }
 
 fn rates(test: &TestSummary, workers: usize) -> String {
-    let (asked, achieved) = (test.asked_rate_per_s, test.achieved_rate_per_s);
-    let mut line = format!("asked {}/s, achieved {}/s", rate(asked), rate(achieved));
-    if asked > 0.0 {
-        line = format!("{line} ({:.1} %)", achieved / asked * 100.0);
-    }
+    let achieved = test.achieved_rate_per_s;
+    let mut line = match test.asked_rate_per_s {
+        Some(asked) if asked > 0.0 => format!(
+            "asked {}/s, achieved {}/s ({:.1} %)",
+            rate(asked),
+            rate(achieved),
+            achieved / asked * 100.0
+        ),
+        Some(asked) => format!("asked {}/s, achieved {}/s", rate(asked), rate(achieved)),
+        None => format!("achieved {}/s", rate(achieved)),
+    };
     if usize::try_from(test.workers).unwrap_or(usize::MAX) < workers {
         line = format!("{line}, on {} of {workers} workers", test.workers);
     }
@@ -267,7 +329,7 @@ fn durations(test: &TestSummary, room: usize, style: Style) -> Vec<String> {
         ("lateness", &test.lateness),
     ];
     if always.iter().all(|(_, durations)| durations.count == 0) {
-        return vec!["no iteration ended, so there are no times to show".to_owned()];
+        return wrap("no iteration ended, so there are no times to show", room, 2);
     }
     let sometimes = [("setup", &test.setup), ("teardown", &test.teardown)];
     let sometimes = sometimes.into_iter().filter(|(_, durations)| durations.count > 0);

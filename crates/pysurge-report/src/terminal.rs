@@ -10,20 +10,22 @@
 //! On a terminal progress is one line, below all else; elsewhere a plain line every ten seconds.
 //! Trouble with standard error is ignored: nobody is left to be told. Trouble with standard output ends the sink.
 
+use crate::changes::Follower;
 use crate::classic;
 use crate::clock::LocalClock;
 use crate::fanout::Sink;
 use crate::line;
 use crate::live::{Live, SharedWriter};
-use crate::progress;
+use crate::opening;
+use crate::progress::{self, Standing};
 use crate::rehearsal;
 use crate::report;
 use crate::style::{DEFAULT_COLUMNS, Paint, Style};
-use crate::text::{lines, one_line, plural, rate, run_time};
-use pysurge_core::event::{RunEvent, Severity, StopReason, Stream};
+use crate::text::{lines, one_line, plural};
+use pysurge_core::event::{Actor, RunEvent, Severity, StopReason, Stream};
+use pysurge_core::forecast::forecast;
 use pysurge_core::plan::Plan;
-use pysurge_core::rate::Rate;
-use pysurge_core::schedule::Stripe;
+use pysurge_core::schedule::{Change, Stripe};
 use pysurge_core::summary::Summary;
 use pysurge_core::wire::{Rehearsed, StartupError, TestInfo};
 use std::collections::BTreeSet;
@@ -35,6 +37,9 @@ const PLAIN_INTERVAL_S: f64 = 10.0;
 
 /// Lines for standard output are gathered up to so many bytes while more are waiting.
 const MAX_PENDING_BYTES: usize = 64 * 1024;
+
+/// What can be pressed while a run goes on.
+const KEYS: &str = "keys: p pause, + - rates, s stop, h help";
 
 /// Where the terminal sink writes and how.
 #[expect(
@@ -62,6 +67,8 @@ pub struct TerminalOptions {
     pub debug: bool,
     /// The report of 1.0.1 in front of the new one.
     pub classic: bool,
+    /// Whether keys steer the run; they are named when it starts, on a terminal.
+    pub keys: bool,
     /// The run's folder, named below the report.
     pub results: Option<PathBuf>,
     /// The time of day.
@@ -80,7 +87,10 @@ pub struct Terminal {
     workers: u32,
     infos: Vec<TestInfo>,
     started: Option<Start>,
-    stopping: bool,
+    standing: Standing,
+    changes: Follower,
+    /// What the progress line shows.
+    shown: Option<Summary>,
     next_plain_s: f64,
     startup_errors: BTreeSet<(String, String)>,
 }
@@ -107,7 +117,9 @@ impl Terminal {
             workers: 0,
             infos: Vec::new(),
             started: None,
-            stopping: false,
+            standing: Standing::default(),
+            changes: Follower::default(),
+            shown: None,
             next_plain_s: PLAIN_INTERVAL_S,
             startup_errors: BTreeSet::new(),
         }
@@ -213,13 +225,36 @@ impl Terminal {
 
     fn begin(&mut self, start: Start, stripes: &[Vec<Stripe>]) -> io::Result<()> {
         self.started = Some(start);
-        let Some(plan) = self.plan.clone() else {
+        let Some(plan) = self.plan.take() else {
             return Ok(());
         };
         self.clear_live();
-        let what = start_line(&plan, self.workers, stripes);
-        self.notice(Severity::Info, &what)?;
-        self.show_live(plan.duration_ns.is_some(), "started".to_owned());
+        let mut told = forecast(&plan, &self.infos, self.workers);
+        let opening = opening::Opening::of(&mut told, stripes);
+        self.standing.users = opening.users;
+        self.notice(Severity::Info, &opening.line)?;
+        if self.options.keys && self.options.stderr_is_tty {
+            let keys = self.stderr_style().paint(Paint::Quiet, KEYS);
+            self.notice(Severity::Info, &keys)?;
+        }
+        self.show_live(opening.has_end, "started".to_owned());
+        self.plan = Some(plan);
+        Ok(())
+    }
+
+    fn changed(&mut self, change: Change, by: Actor) -> io::Result<()> {
+        let lines = self.changes.say(change, by);
+        self.standing.paused = change.paused;
+        if let Some(shown) = &mut self.shown {
+            // Whoever presses a key sees at once that it was heard.
+            shown.factor = change.factor.as_f64();
+        }
+        if let Some(shown) = &self.shown {
+            self.draw(shown);
+        }
+        for line in lines {
+            self.notice(Severity::Info, &line)?;
+        }
         Ok(())
     }
 
@@ -227,25 +262,32 @@ impl Terminal {
         if self.options.quiet {
             return Ok(());
         }
-        if let Some(live) = &self.live {
-            let style = self.stderr_style();
-            let line = progress::line(summary, self.stopping, live.room(), style);
-            let share = summary
-                .planned_duration_s
-                .map_or(0.0, |planned_s| summary.duration_s / planned_s);
-            live.show(share, line);
+        if self.live.is_some() {
+            self.draw(summary);
+            self.shown = Some(summary.clone());
         } else if !self.options.stderr_is_tty && summary.elapsed_s >= self.next_plain_s {
             self.next_plain_s =
                 (summary.elapsed_s / PLAIN_INTERVAL_S).floor() * PLAIN_INTERVAL_S + PLAIN_INTERVAL_S;
-            self.err(&progress::plain_line(summary, self.stopping))?;
+            self.err(&progress::plain_line(summary, self.standing))?;
         }
         Ok(())
     }
 
+    fn draw(&self, summary: &Summary) {
+        if let Some(live) = &self.live {
+            let style = self.stderr_style();
+            let line = progress::line(summary, self.standing, live.room(), style);
+            let share = summary
+                .planned_duration_s
+                .map_or(0.0, |planned_s| summary.duration_s / planned_s);
+            live.show(share, line);
+        }
+    }
+
     fn stop(&mut self, reason: StopReason, grace_ends_ns: u64) -> io::Result<()> {
-        self.stopping = true;
+        self.standing.stopping = true;
         match reason {
-            StopReason::Duration => Ok(()),
+            StopReason::Duration | StopReason::Iterations => Ok(()),
             StopReason::Signal => {
                 let until = self.started.map_or_else(String::new, |start| {
                     let wall_ns = start
@@ -267,8 +309,22 @@ impl Terminal {
 
     fn rehearsed(&mut self, rehearsed: &Rehearsed) -> io::Result<()> {
         let (label, summary) = self.named(rehearsed.test);
-        let lines = rehearsal::lines(&label, &summary, &rehearsed.measures, self.stdout_style());
+        let measures = &rehearsed.measures;
+        let need = self.need(rehearsed);
+        let lines = rehearsal::lines(&label, &summary, measures, need, self.stdout_style());
         self.show_rehearsal(&lines)
+    }
+
+    /// What the planned load needs at the measured duration; `None` where a failed iteration says nothing of that.
+    fn need(&self, rehearsed: &Rehearsed) -> Option<rehearsal::Need> {
+        let plan = self.plan.as_ref()?;
+        if rehearsed.measures.failed > 0 {
+            return None;
+        }
+        let duration_ns = rehearsal::duration_ns(&rehearsed.measures)?;
+        // A rehearsal has one worker, whatever the run will have.
+        let workers = plan.workers.unwrap_or(self.workers);
+        opening::need(plan, &self.infos, workers, rehearsed.test, duration_ns)
     }
 
     /// What a test is called, and what it says of itself.
@@ -323,6 +379,7 @@ impl Sink for Terminal {
     fn take(&mut self, event: &RunEvent) -> io::Result<()> {
         match event {
             RunEvent::Opened { plan, workers, .. } => {
+                self.changes = Follower::of_plan(plan);
                 self.plan = Some(plan.clone());
                 self.workers = *workers;
                 let message = format!("starting {}", plural(u64::from(*workers), "worker"));
@@ -354,6 +411,7 @@ impl Sink for Terminal {
                 },
                 stripes,
             ),
+            RunEvent::Changed { change, by, .. } => self.changed(*change, *by),
             RunEvent::Progress(summary) => self.progress(summary),
             RunEvent::Stopping {
                 reason,
@@ -385,41 +443,4 @@ impl Sink for Terminal {
         self.clear_live();
         flushed
     }
-}
-
-/// What will run: `2 tests, 2 workers, 15/s in all, for 1m00s; Ctrl+C to stop early`.
-fn start_line(plan: &Plan, workers: u32, stripes: &[Vec<Stripe>]) -> String {
-    let as_u64 = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
-    let runs = |at: usize| stripes.get(at).is_some_and(|stripes| !stripes.is_empty());
-    let running: Vec<Rate> = plan
-        .tests
-        .iter()
-        .enumerate()
-        .filter_map(|(at, test)| runs(at).then_some(test.rate))
-        .collect();
-    let tests = if running.len() == plan.tests.len() {
-        plural(as_u64(running.len()), "test")
-    } else {
-        format!(
-            "{} of {}",
-            running.len(),
-            plural(as_u64(plan.tests.len()), "test")
-        )
-    };
-    let in_all = if running.len() > 1 { " in all" } else { "" };
-    // A sum may exceed what one test can ask for; shown as a float it is still right.
-    let per_s: f64 = running.iter().map(|rate| rate.per_s()).sum();
-    let until = match plan.duration_ns {
-        Some(duration_ns) => {
-            #[expect(clippy::cast_precision_loss, reason = "shown in seconds")]
-            let seconds = duration_ns as f64 / 1e9;
-            format!("for {}; Ctrl+C to stop early", run_time(seconds))
-        }
-        None => "until Ctrl+C".to_owned(),
-    };
-    format!(
-        "{tests}, {}, {}/s{in_all}, {until}",
-        plural(u64::from(workers), "worker"),
-        rate(per_s)
-    )
 }

@@ -182,6 +182,16 @@ pub(crate) fn rate(per_s: f64) -> String {
     }
 }
 
+/// An instant of the run: `12.3s`, `15s`, `1m05s`.
+pub(crate) fn moment(seconds: f64) -> String {
+    let tenths = (seconds * 10.0).round() / 10.0;
+    if tenths < 60.0 {
+        format!("{tenths}s")
+    } else {
+        pysurge_core::span::format_clock(seconds * 1e9)
+    }
+}
+
 /// A length of the run: `15s`, `1m00s`, `2.50 s`.
 pub(crate) fn run_time(seconds: f64) -> String {
     use pysurge_core::span::{format_clock, format_span_f64};
@@ -243,6 +253,19 @@ mod tests {
             (90.4, "1m30s"),
         ] {
             assert_eq!(run_time(seconds), text);
+        }
+    }
+
+    #[test]
+    fn moments() {
+        for (seconds, text) in [
+            (0.0, "0s"),
+            (12.34, "12.3s"),
+            (15.0, "15s"),
+            (59.97, "1m00s"),
+            (65.2, "1m05s"),
+        ] {
+            assert_eq!(moment(seconds), text);
         }
     }
 

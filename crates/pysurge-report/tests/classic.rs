@@ -16,7 +16,10 @@ fn the_classic_lines_are_as_they_were() {
     upload
         .metrics
         .insert("upload->db_time_in_sec".into(), sample::metric(2.668_292_4));
-    let bare = sample::test("<Bare kwargs={}>", "bare", sample::passed(1));
+    let mut bare = sample::test("<Bare kwargs={}>", "bare", sample::passed(1));
+    // Neither a name nor a warm-up was known then.
+    bare.name = Some("called otherwise".into());
+    bare.warmup = Some(sample::warmup(sample::passed(600)));
     let mut summary = sample::summary(vec![upload, bare]);
     summary.elapsed_s = 1_849.129_022_4;
     assert_eq!(

@@ -4,7 +4,8 @@
 
 mod sample;
 
-use pysurge_core::event::{RunEvent, Severity, StopReason, Stream};
+use pysurge_core::event::{Actor, RunEvent, Severity, StopReason, Stream};
+use pysurge_core::schedule::{Change, Factor};
 use pysurge_core::summary::Summary;
 use pysurge_core::wire::LogRecord;
 use pysurge_report::{LocalClock, ReportError, RunFolder, Sink, summary_schema};
@@ -21,6 +22,23 @@ fn clock() -> LocalClock {
 
 fn create(base: &Path, name: &str) -> (RunFolder, std::path::PathBuf) {
     RunFolder::create(base, name, "tests: []\n", clock()).unwrap()
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "small and positive"
+)]
+fn changed(at_s: f64, paused: bool, milli: u32, by: Actor) -> RunEvent {
+    RunEvent::Changed {
+        change: Change {
+            at_ns: (at_s * 1e9) as u64,
+            paused,
+            factor: Factor::from_milli(milli).unwrap(),
+        },
+        wall_ns: WALL_NS,
+        by,
+    }
 }
 
 fn summary_in(folder: &Path) -> Value {
@@ -92,9 +110,15 @@ fn everything_is_on_disk_as_the_run_goes() {
             severity: Severity::Warning,
             text: "worker 1 died".into(),
         },
+        changed(12.34, true, 1_000, Actor::Key),
+        changed(15.0, true, 1_000, Actor::Socket),
+        changed(20.0, false, 1_500, Actor::Socket),
+        changed(65.0, true, 1_500, Actor::Suspension),
+        changed(66.0, false, 1_500, Actor::Suspension),
+        changed(67.0, false, 1_000, Actor::Key),
         RunEvent::Progress(Box::new(running)),
         RunEvent::Stopping {
-            reason: StopReason::Duration,
+            reason: StopReason::Iterations,
             grace_ends_ns: 0,
         },
     ] {

@@ -2,14 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "the helpers of a test are part of the test")]
 
+mod plans;
 mod sample;
 
-use pysurge_core::event::{RunEvent, Severity, StopReason, Stream};
+use pysurge_core::account::Account;
+use pysurge_core::event::{Actor, RunEvent, Severity, StopReason, Stream};
 use pysurge_core::failure::{FailureKey, Phase};
 use pysurge_core::measure::Measures;
-use pysurge_core::plan::{Plan, TestPlan};
+use pysurge_core::plan::{Plan, Samples, TestPlan};
 use pysurge_core::rate::Rate;
-use pysurge_core::schedule::Stripe;
+use pysurge_core::schedule::{Change, Factor, Stripe};
 use pysurge_core::summary::Summary;
 use pysurge_core::verdict::Validity;
 use pysurge_core::wire::{LogRecord, Rehearsed, StartupError, TestInfo};
@@ -71,6 +73,7 @@ fn terminal(change: impl FnOnce(&mut TerminalOptions)) -> (Terminal, Buffer, Buf
         quiet: false,
         debug: false,
         classic: false,
+        keys: false,
         results: Some(PathBuf::from("pysurge-results/20180914-185137-demo")),
         clock: LocalClock::new(|| WALL_NS).in_utc(),
     };
@@ -107,14 +110,19 @@ fn notice(severity: Severity, text: &str) -> RunEvent {
 fn opened(duration_ns: Option<u64>) -> RunEvent {
     let test = |test_class: &str| TestPlan {
         test_class: test_class.into(),
-        kwargs: Vec::new(),
-        rate: Rate::parse("7.5").unwrap(),
+        ..plans::constant("7.5")
     };
+    opened_with(
+        vec![test("cases.UploadTest"), test("cases.DownloadTest")],
+        duration_ns,
+    )
+}
+
+fn opened_with(tests: Vec<TestPlan>, duration_ns: Option<u64>) -> RunEvent {
     RunEvent::Opened {
         plan: Plan {
-            name: "demo".into(),
-            tests: vec![test("cases.UploadTest"), test("cases.DownloadTest")],
             duration_ns,
+            ..Plan::new("demo", tests)
         },
         workers: 2,
         wall_ns: WALL_NS,
@@ -122,11 +130,15 @@ fn opened(duration_ns: Option<u64>) -> RunEvent {
 }
 
 fn started() -> RunEvent {
+    started_with(2)
+}
+
+fn started_with(tests: usize) -> RunEvent {
     let stripe = |worker| Stripe { worker, workers: 2 };
     RunEvent::Started {
         at_ns: 1_000 * SECOND_NS,
         wall_ns: WALL_NS,
-        stripes: vec![vec![stripe(0), stripe(1)]; 2],
+        stripes: vec![vec![stripe(0), stripe(1)]; tests],
     }
 }
 
@@ -135,6 +147,18 @@ fn progress(seconds: f64) -> RunEvent {
     summary.stop_cause = None;
     (summary.duration_s, summary.elapsed_s) = (seconds, seconds);
     RunEvent::Progress(Box::new(summary))
+}
+
+fn changed(at_ns: u64, paused: bool, milli: u32, by: Actor) -> RunEvent {
+    RunEvent::Changed {
+        change: Change {
+            at_ns,
+            paused,
+            factor: Factor::from_milli(milli).unwrap(),
+        },
+        wall_ns: WALL_NS,
+        by,
+    }
 }
 
 fn stopping(reason: StopReason) -> RunEvent {
@@ -170,6 +194,7 @@ fn infos() -> Vec<TestInfo> {
         label: label.into(),
         summary: summary.into(),
         max_duration_ns: None,
+        shape: None,
     };
     vec![
         info("<UploadTest kwargs={}>", "upload test"),
@@ -359,6 +384,167 @@ fn a_rehearsal_says_what_happened() {
     );
     assert_eq!(stderr.text(), "");
     insta::assert_snapshot!("rehearsal", stdout.text());
+}
+
+#[test]
+fn a_rehearsal_says_how_many_threads_the_load_needs() {
+    let passed = |test, ns: u64| {
+        let mut measures = Measures {
+            passed: 1,
+            ..Measures::default()
+        };
+        measures.setup.record(3_000_000);
+        measures.service_time.record(ns);
+        RunEvent::Rehearsed(Rehearsed {
+            test,
+            measures: Box::new(measures),
+        })
+    };
+    let ramp = plans::stages(&[(60, "100"), (60, "0")]);
+    let tight = TestPlan {
+        max_threads: Some(4),
+        ..plans::constant("1000")
+    };
+    let tests = vec![
+        plans::constant("1000"),
+        plans::open(ramp, pysurge_core::plan::ArrivalProcess::Constant),
+        plans::closed(20, 0),
+        plans::unsampled(),
+        plans::unsampled(),
+        tight,
+    ];
+    let mut infos: Vec<TestInfo> = (0..6)
+        .map(|n| plans::info(&format!("<Test{n} kwargs={{}}>"), None))
+        .collect();
+    infos[3].shape = Some(Samples {
+        step_ns: SECOND_NS,
+        rates: vec![Rate::parse("10").unwrap(); 3],
+    });
+    let (sink, stdout, _) = terminal(|_| {});
+    let mut events = vec![opened_with(tests, None), RunEvent::Loaded(infos)];
+    events.extend((0..6).map(|test| passed(test, 50_000_000)));
+    play(sink, &events);
+    insta::assert_snapshot!("rehearsal_threads", stdout.text());
+}
+
+#[test]
+fn the_start_says_what_is_fired_and_until_when() {
+    let ramp = || {
+        let stages = plans::stages(&[(60, "100"), (300, "100"), (30, "0")]);
+        plans::open(stages, pysurge_core::plan::ArrivalProcess::Poisson)
+    };
+    let limited = |test: TestPlan| TestPlan {
+        iterations: Some(10_000),
+        ..test
+    };
+    for (tests, duration_s, line) in [
+        (
+            vec![plans::constant("50")],
+            None,
+            "1 test, 2 workers, 50/s, until Ctrl+C",
+        ),
+        (
+            vec![plans::constant("50"), plans::constant("0.5")],
+            Some(90),
+            "2 tests, 2 workers, 50.5/s in all, for 1m30s; Ctrl+C to stop early",
+        ),
+        (
+            vec![ramp()],
+            None,
+            "1 test, 2 workers, up to 100/s, for 6m30s; Ctrl+C to stop early",
+        ),
+        (
+            vec![plans::closed(20, 0), plans::constant("5")],
+            None,
+            "2 tests, 2 workers, 5/s and 20 users, until Ctrl+C",
+        ),
+        (
+            vec![limited(plans::closed(1, 0))],
+            None,
+            "1 test, 2 workers, 1 user, until 10,000 iterations are done; Ctrl+C to stop early",
+        ),
+        (
+            vec![limited(plans::constant("50"))],
+            None,
+            "1 test, 2 workers, 50/s, for 3m20s; Ctrl+C to stop early",
+        ),
+        (
+            vec![plans::unsampled()],
+            Some(10),
+            "1 test, 2 workers, for 10s; Ctrl+C to stop early",
+        ),
+    ] {
+        let (sink, _, stderr) = terminal(|_| {});
+        let started = started_with(tests.len());
+        play(
+            sink,
+            &[opened_with(tests, duration_s.map(|s| s * SECOND_NS)), started],
+        );
+        assert_eq!(stderr.text(), format!("{line}\n"));
+    }
+}
+
+#[test]
+fn keys_are_named_on_a_terminal_only() {
+    for (tty, quiet, named) in [(true, false, true), (false, false, false), (true, true, false)] {
+        let (sink, _, stderr) = terminal(|options| {
+            (options.keys, options.stderr_is_tty, options.quiet) = (true, tty, quiet);
+        });
+        play(sink, &[opened(None), started()]);
+        let keys = "until Ctrl+C\nkeys: p pause, + - rates, s stop, h help\n";
+        assert_eq!(stderr.text().contains(keys), named, "{tty} {quiet}");
+    }
+}
+
+/// A run that is warmed up, paused, scaled and stopped.
+fn a_steered_run() -> Vec<RunEvent> {
+    let at = |summary: &Summary, seconds: f64| {
+        let mut summary = summary.clone();
+        summary.stop_cause = None;
+        (summary.duration_s, summary.elapsed_s) = (seconds, seconds);
+        RunEvent::Progress(Box::new(summary))
+    };
+    let mut measured = sample::models();
+    (measured.tests[0].in_flight, measured.tests[1].in_flight) = (3, 18);
+    let mut warming = measured.clone();
+    warming.account = Account::default();
+    for test in &mut warming.tests {
+        test.account = Account::default();
+    }
+    let mut faster = measured.clone();
+    faster.factor = 1.5;
+    vec![
+        opened_with(
+            vec![plans::constant("50"), plans::closed(20, 0)],
+            Some(60 * SECOND_NS),
+        ),
+        RunEvent::Loaded(infos()),
+        started(),
+        at(&warming, 10.0),
+        at(&measured, 20.0),
+        changed(20_340_000_000, true, 1_000, Actor::Key),
+        at(&measured, 30.0),
+        changed(32_000_000_000, false, 1_000, Actor::Key),
+        changed(32_000_000_000, false, 1_500, Actor::Socket),
+        at(&faster, 40.0),
+    ]
+}
+
+#[test]
+fn a_steered_run_is_told_as_it_goes() {
+    let (sink, _, stderr) = terminal(|_| {});
+    play(sink, &a_steered_run());
+    insta::assert_snapshot!("steered_pipe", stderr.text());
+    for columns in [40, 80, 120] {
+        let (sink, _, stderr) = terminal(|options| {
+            (options.stderr_is_tty, options.columns) = (true, Some(columns));
+        });
+        play(sink, &a_steered_run());
+        insta::assert_snapshot!(format!("steered_{columns}"), stderr.visible());
+    }
+    let (sink, _, stderr) = terminal(|options| options.quiet = true);
+    play(sink, &a_steered_run());
+    assert_eq!(stderr.text(), "");
 }
 
 #[test]

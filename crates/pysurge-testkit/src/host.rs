@@ -7,6 +7,10 @@
 use crate::entry::Entry;
 use crate::interpreter::{self, Attached};
 use crate::test::{Catalogue, NativeTest};
+use pysurge_core::NANOS_PER_SEC;
+use pysurge_core::plan::{Model, Samples, Source, TestPlan};
+use pysurge_core::rate::Rate;
+use pysurge_core::replay::Recording;
 use pysurge_core::value::Value;
 use pysurge_core::wire::{Load, LoadError, LoadFault, LogRecord, StartupError, TestInfo};
 use pysurge_engine::worker::{Outbox, PoolThread};
@@ -125,6 +129,7 @@ impl NativeHost {
             label: format!("<{name} kwargs={kwargs}>"),
             summary: made.summary(),
             max_duration_ns: max_duration_ms.map(|ms| ms.saturating_mul(1_000_000)),
+            shape: shape(plan).map_err(|message| wrong(LoadFault::Shape, message))?,
         };
         let loaded = Loaded {
             class: plan.test_class.clone(),
@@ -155,6 +160,25 @@ impl NativeHost {
     }
 }
 
+/// What stands for a Python function here: rates a second apart, `0,50,50,0`.
+fn shape(plan: &TestPlan) -> Result<Option<Samples>, String> {
+    let Model::Open(open) = &plan.model else {
+        return Ok(None);
+    };
+    let Source::Shape(shape) = &open.source else {
+        return Ok(None);
+    };
+    let rate = |text: &str| match text {
+        "0" => Ok(Rate::ZERO),
+        _ => Rate::parse(text).map_err(|error| error.to_string()),
+    };
+    let rates = shape.function.split(',').map(rate).collect::<Result<_, _>>()?;
+    Ok(Some(Samples {
+        step_ns: NANOS_PER_SEC,
+        rates,
+    }))
+}
+
 impl Host for NativeHost {
     fn interpreter(&self) -> (String, bool) {
         ("native".to_owned(), false)
@@ -166,7 +190,11 @@ impl Host for NativeHost {
         interpreter::attach();
     }
 
-    fn load(&mut self, load: &Load) -> Vec<Result<TestInfo, LoadError>> {
+    fn load(
+        &mut self,
+        load: &Load,
+        _recordings: &[Option<Arc<Recording>>],
+    ) -> Vec<Result<TestInfo, LoadError>> {
         (self.worker, self.debug) = (load.worker, load.debug);
         let mut answers = Vec::with_capacity(load.tests.len());
         for test in 0..load.tests.len() {
@@ -229,9 +257,11 @@ impl Host for NativeHost {
     }
 
     /// Rust cannot look into another thread's stack, so the names have to do.
-    fn log_stacks(&mut self) {
+    fn log_stacks(&mut self, tests: &[usize]) {
+        let of_tests: Vec<String> = tests.iter().map(|test| self.thread_name(*test)).collect();
         for thread in &self.threads {
-            if thread.in_iteration.load(Ordering::Relaxed) {
+            let test = thread.name.rsplit_once('-').map_or("", |(test, _)| test);
+            if thread.in_iteration.load(Ordering::Relaxed) && of_tests.iter().any(|name| name == test) {
                 let name = &thread.name;
                 let message = format!("thread {name} still runs after the grace period and is abandoned");
                 self.log("ERROR", 40, message);

@@ -68,7 +68,7 @@ fn assert_truth(count: u32, max_duration_ms: i64) -> f64 {
             worker,
             workers: count,
         };
-        let schedule = plan.schedule(0).stripe(stripe);
+        let schedule = plan.schedule(0).expect("an open model").stripe(stripe);
         // A worker claims in the order of the plan, so the n-th iteration to begin is the n-th of its stripe.
         for iteration in read_log(log.path(), worker).unwrap() {
             let k = iteration.index;

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use pysurge_core::plan::TestPlan;
+use pysurge_core::plan::{Model, TestPlan};
 use pysurge_core::rate::Rate;
 use pysurge_core::schedule::Stripe;
 use pysurge_core::wire::{FrameDecoder, FromWorker, Load, Start, ToWorker, encode};
@@ -61,17 +61,14 @@ impl Led {
 
     /// Leads the worker to where one test fires.
     fn fire(&mut self, class: &str) {
-        let test = TestPlan {
-            test_class: class.into(),
-            kwargs: vec![],
-            rate: Rate::parse("100").unwrap(),
-        };
+        let test = TestPlan::new(class, Model::constant(Rate::parse("100").unwrap()));
         self.tell(&ToWorker::Load(Load {
             worker: 0,
             tests: vec![test],
             import_first: vec![],
             import_last: vec![],
             debug: false,
+            duration_ns: None,
         }));
         assert!(matches!(self.hear(), Some(FromWorker::Loaded(answers)) if answers[0].is_ok()));
         self.tell(&ToWorker::Prepare);
@@ -80,12 +77,13 @@ impl Led {
             at_ns: clock::now_ns(),
             duration_ns: None,
             stripes: vec![Some(Stripe::WHOLE)],
+            shapes: vec![],
         }));
         // Iterations run once a snapshot tells of them.
         let Some(FromWorker::Snapshot(snapshot)) = self.hear() else {
             panic!("no snapshot")
         };
-        assert!(snapshot.tests[0].planned > 0);
+        assert!(snapshot.tests[0].measured.planned > 0);
     }
 
     /// The process must end, and with it the worker's end of the channel.

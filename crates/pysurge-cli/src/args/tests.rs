@@ -45,6 +45,11 @@ fn the_classic_form_means_what_it_meant() {
             "{line}"
         );
         assert!(!run.shown.quiet && !run.kept.no_results && run.workers.is_none());
+        assert_eq!(run.choice, ChoiceArgs::default());
+        assert!(
+            run.live.no_keys && run.live.no_control,
+            "as 1.0.1, which had neither"
+        );
     }
 }
 
@@ -62,10 +67,23 @@ fn run_takes_its_flags_in_any_place() {
             debug: true,
             quiet: true,
         },
+        choice: ChoiceArgs {
+            overrides: vec!["tests.0.rate=5".into(), "seed=-7".into()],
+            tags: vec!["smoke".into(), "a,b".into()],
+            only: vec!["upload".into()],
+            exclude: vec!["slow".into()],
+        },
+        live: LiveArgs {
+            no_keys: true,
+            control: Some("c.sock".into()),
+            no_control: false,
+        },
     };
     for line in [
-        "pysurge run a.yml -d 1h30m --workers 4 --results out --debug --quiet",
-        "pysurge run -q --debug --results=out --workers=4 --duration 90 a.yml",
+        "pysurge run a.yml -d 1h30m --workers 4 --results out --debug --quiet -o tests.0.rate=5 -o seed=-7 \
+         --tag smoke --tag a,b --only upload --exclude slow --no-keys --control c.sock",
+        "pysurge run -q --debug --results=out --workers=4 --duration 90 --override tests.0.rate=5 --tag=smoke \
+         -oseed=-7 --exclude=slow --only=upload --tag=a,b --control=c.sock --no-keys a.yml",
     ] {
         assert_eq!(run(line), (all.clone(), false), "{line}");
     }
@@ -74,7 +92,10 @@ fn run_takes_its_flags_in_any_place() {
         (plain.duration_ns, plain.workers, plain.kept.results),
         (None, None, None)
     );
+    assert_eq!(plain.choice, ChoiceArgs::default());
+    assert!(!plain.live.no_keys && !plain.live.no_control && plain.live.control.is_none());
     assert!(run("pysurge run a.yml --no-results").0.kept.no_results);
+    assert!(run("pysurge run a.yml --no-control").0.live.no_control);
 }
 
 #[test]
@@ -83,6 +104,13 @@ fn the_other_commands_are_read() {
         panic!("check");
     };
     assert!(check.debug);
+    let Ok(Invocation::Check(check)) = parse_line("pysurge check a.yml --tag a -o seed=1") else {
+        panic!("check");
+    };
+    assert_eq!(
+        (check.choice.tags, check.choice.overrides),
+        (vec!["a".to_owned()], vec!["seed=1".to_owned()])
+    );
     let Ok(Invocation::Demo(demo)) = parse_line("pysurge demo") else {
         panic!("demo");
     };
@@ -108,6 +136,84 @@ fn the_other_commands_are_read() {
 }
 
 #[test]
+fn plan_says_what_is_shown_and_where() {
+    let plan = |line| match parse_line(line) {
+        Ok(Invocation::Plan(plan)) => plan,
+        other => panic!("{line}: {other:?}"),
+    };
+    let all = plan("pysurge plan a.yml -d 5m --workers 3 --svg a.svg --json --tag x");
+    assert_eq!((all.duration_ns, all.workers), (Some(5 * MINUTE_NS), Some(3)));
+    assert_eq!((all.svg.as_deref(), all.json), (Some(Path::new("a.svg")), true));
+    assert!(!all.svg_to_stdout() && all.choice.tags == ["x"]);
+    assert!(plan("pysurge plan a.yml --svg -").svg_to_stdout());
+    assert_eq!(plan("pysurge plan a.yml").svg, None);
+}
+
+#[test]
+fn control_commands_stand_before_and_behind_the_flags() {
+    let scale = |milli| {
+        Some(ControlCommand::Scale {
+            factor: Factor::from_milli(milli).unwrap(),
+        })
+    };
+    for (line, command, pid, socket, json) in [
+        ("pysurge control", None, None, None, false),
+        ("pysurge control --json", None, None, None, true),
+        (
+            "pysurge control status",
+            Some(ControlCommand::Status),
+            None,
+            None,
+            false,
+        ),
+        (
+            "pysurge control pause --pid 7",
+            Some(ControlCommand::Pause),
+            Some(7),
+            None,
+            false,
+        ),
+        (
+            "pysurge control --pid 7 resume",
+            Some(ControlCommand::Resume),
+            Some(7),
+            None,
+            false,
+        ),
+        ("pysurge control scale 1.5 --json", scale(1_500), None, None, true),
+        (
+            "pysurge control scale .5 --socket a.sock",
+            scale(500),
+            None,
+            Some("a.sock"),
+            false,
+        ),
+        (
+            "pysurge control stop",
+            Some(ControlCommand::Stop { now: false }),
+            None,
+            None,
+            false,
+        ),
+        (
+            "pysurge control stop --now",
+            Some(ControlCommand::Stop { now: true }),
+            None,
+            None,
+            false,
+        ),
+    ] {
+        let expected = ControlArgs {
+            command,
+            pid,
+            socket: socket.map(PathBuf::from),
+            json,
+        };
+        assert_eq!(parse_line(line).unwrap(), Invocation::Control(expected), "{line}");
+    }
+}
+
+#[test]
 fn wrong_command_lines_are_refused_with_words_that_help() {
     let lines = [
         "pysurge -d 5",
@@ -128,6 +234,17 @@ fn wrong_command_lines_are_refused_with_words_that_help() {
         "pysurge run a.yml --workers many",
         "pysurge run a.yml --results out --no-results",
         "pysurge run a.yml --durtion 5",
+        "pysurge run a.yml --control a.sock --no-control",
+        "pysurge run a.yml -o",
+        "pysurge plan",
+        "pysurge plan a.yml --json --svg -",
+        "pysurge control dance",
+        "pysurge control scale",
+        "pysurge control scale 0",
+        "pysurge control scale -2",
+        "pysurge control scale twice",
+        "pysurge control pause --pid x",
+        "pysurge control pause --pid 7 --socket a.sock",
         "pysurge demo --rate 0",
         "pysurge demo a.yml",
         "pysurge target --port 70000",
@@ -151,6 +268,9 @@ fn help_texts() {
         ("long", "pysurge --help"),
         ("run", "pysurge run --help"),
         ("check", "pysurge check --help"),
+        ("plan", "pysurge plan --help"),
+        ("control", "pysurge control --help"),
+        ("control_scale", "pysurge control scale --help"),
         ("demo", "pysurge demo --help"),
         ("target", "pysurge target --help"),
         ("completions", "pysurge completions --help"),

@@ -2,11 +2,11 @@
 
 use super::fire::{self, Job};
 use super::load;
-use crate::args::{DEFAULT_TARGET_PORT, DemoArgs};
+use crate::args::{ChoiceArgs, DEFAULT_TARGET_PORT, DemoArgs};
 use crate::error::CliError;
 use crate::target::{Target, TargetOptions};
 use crate::world::World;
-use pysurge_core::plan::TestPlan;
+use pysurge_core::plan::{Model, Source, TestPlan};
 use pysurge_core::rate::Rate;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -31,23 +31,22 @@ pub(super) fn demo(args: DemoArgs, world: &mut World) -> Result<u8, CliError> {
     })
     .map_err(|source| CliError::Target { port: 0, source })?;
     let env = BTreeMap::from([(URL_VARIABLE.to_owned(), target.url())]);
-    let mut config = load::config(&file, &env, world)?;
+    let mut config = load::file(&file, &env, ChoiceArgs::default(), world)?;
     "demo".clone_into(&mut config.plan.name);
     let mut note = String::new();
     if let Some(rate) = args.rate {
         share(rate, &mut config.plan.tests);
         note = format!("# `--rate {rate}` was given: the rates below were scaled to give that together.\n");
     }
-    let mut job = Job::of_dict(config, world);
-    job.duration_ns = Some(args.duration_ns);
-    job.workers = args.workers.unwrap_or(job.workers);
+    let mut job = Job::new(config, world);
+    job.set(Some(args.duration_ns), args.workers);
     job.results = fire::results(args.kept, world);
     job.import_last.push(world.demo.clone());
     job.env = env;
     job.config_note = note;
     job.debug = args.shown.debug;
     job.quiet = args.shown.quiet;
-    job.classic = false;
+    job.steering = fire::steering(args.live);
     let exit_code = job.execute(world)?;
     if !args.shown.quiet {
         let text = farewell(&world.demo, target.requests());
@@ -59,14 +58,26 @@ pub(super) fn demo(args: DemoArgs, world: &mut World) -> Result<u8, CliError> {
 /// Gives the tests this rate together, in the proportion they have.
 fn share(total: Rate, tests: &mut [TestPlan]) {
     let nano_per_s = |rate: Rate| u128::from(rate.nano_per_s());
-    let now: u128 = tests.iter().map(|test| nano_per_s(test.rate)).sum();
-    for test in tests {
-        let shared = nano_per_s(total) * nano_per_s(test.rate) / now;
+    let rates: Vec<&mut Rate> = tests.iter_mut().filter_map(rate).collect();
+    let now: u128 = rates.iter().map(|rate| nano_per_s(**rate)).sum();
+    for rate in rates {
+        let shared = nano_per_s(total) * nano_per_s(*rate) / now;
         let shared = u64::try_from(shared)
             .ok()
             .and_then(|nano| Rate::from_nano_per_s(nano).ok());
         // A share that rounds to nothing stays as it was: far below one iteration in any demo.
-        test.rate = shared.unwrap_or(test.rate);
+        *rate = shared.unwrap_or(*rate);
+    }
+}
+
+/// The one rate of a test; the example's tests have one each.
+fn rate(test: &mut TestPlan) -> Option<&mut Rate> {
+    match &mut test.model {
+        Model::Open(open) => match &mut open.source {
+            Source::Rate(rate) => Some(rate),
+            Source::Stages { .. } | Source::Shape(_) | Source::Replay(_) => None,
+        },
+        Model::Closed(_) => None,
     }
 }
 
@@ -91,11 +102,7 @@ mod tests {
 
     #[test]
     fn a_rate_is_shared_in_the_proportion_of_the_config() {
-        let test = |rate| TestPlan {
-            test_class: "a.B".into(),
-            kwargs: Vec::new(),
-            rate: Rate::parse(rate).unwrap(),
-        };
+        let test = |rate| TestPlan::new("a.B", Model::constant(Rate::parse(rate).unwrap()));
         let mut tests = [test("100"), test("20")];
         share(Rate::parse("600").unwrap(), &mut tests);
         assert_eq!(tests, [test("500"), test("100")]);

@@ -1,13 +1,15 @@
 //! `pysurge run`, `pysurge check` and all that fires: a checked config and the flags become a plan, settings and
 //! sinks; the manager runs them; what it returns becomes the exit code.
 
-use super::load;
-use crate::args::{CheckArgs, ResultsArgs, RunArgs};
+use super::live::{self, Live, Place, Steering};
+use super::{load, recordings};
+use crate::args::{CheckArgs, LiveArgs, ResultsArgs, RunArgs};
 use crate::error::CliError;
+use crate::keyboard::is_in_foreground;
 use crate::style::{WARNING, paint, wants_color};
 use crate::world::{StopSignals, World};
 use pysurge_config::Config;
-use pysurge_manager::{Abort, Mission, Outcome, Settings};
+use pysurge_manager::{Abort, Controls, Mission, Outcome, Settings};
 use pysurge_report::{Fanout, LocalClock, RunFolder, Sink, SinkEnd, Terminal, TerminalOptions};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -24,27 +26,41 @@ const DEFAULT_RESULTS: &str = "pysurge-results";
 
 /// Fires a config file.
 pub(super) fn run(args: RunArgs, classic: bool, world: &mut World) -> Result<u8, CliError> {
-    let config = load::config(&args.config, &BTreeMap::new(), world)?;
-    let mut job = Job::of_dict(config, world);
-    job.duration_ns = args.duration_ns;
-    job.workers = args.workers.unwrap_or(job.workers);
+    let config = load::file(&args.config, &BTreeMap::new(), args.choice, world)?;
+    let mut job = Job::new(config, world);
+    job.set(args.duration_ns, args.workers);
     job.results = results(args.kept, world);
     job.import_last.push(load::folder(&args.config, &world.cwd));
     job.debug = args.shown.debug;
     job.quiet = args.shown.quiet;
     job.classic = classic;
+    job.steering = steering(args.live);
     job.execute(world)
 }
 
 /// Rehearses a config file.
-pub(super) fn check(args: &CheckArgs, world: &mut World) -> Result<u8, CliError> {
-    let config = load::config(&args.config, &BTreeMap::new(), world)?;
-    let mut job = Job::of_dict(config, world);
+pub(super) fn check(args: CheckArgs, world: &mut World) -> Result<u8, CliError> {
+    let config = load::file(&args.config, &BTreeMap::new(), args.choice, world)?;
+    let mut job = Job::new(config, world);
     job.mission = Mission::Check;
-    job.workers = 1;
     job.import_last.push(load::folder(&args.config, &world.cwd));
     job.debug = args.debug;
-    job.classic = false;
+    job.execute(world)
+}
+
+/// Fires a dict, as `Manager(config)` of 1.0.1 did: in the classic form, with no folder. Files that it names count from the
+/// working directory.
+pub(super) fn dict(
+    mut config: Config,
+    duration_ns: Option<u64>,
+    debug: bool,
+    world: &mut World,
+) -> Result<u8, CliError> {
+    recordings::read(&mut config, &world.cwd)?;
+    let mut job = Job::new(config, world);
+    job.set(duration_ns, None);
+    job.debug = debug;
+    job.classic = true;
     job.execute(world)
 }
 
@@ -54,12 +70,23 @@ pub(super) fn results(args: ResultsArgs, world: &World) -> Option<PathBuf> {
     (!args.no_results).then(|| world.cwd.join(folder))
 }
 
+/// How a run of the command may be steered.
+pub(super) fn steering(args: LiveArgs) -> Steering {
+    Steering {
+        keys: !args.no_keys,
+        socket: match args.control {
+            _ if args.no_control => Place::Nowhere,
+            Some(path) => Place::At(path),
+            None => Place::Private,
+        },
+    }
+}
+
 /// What is to be fired or rehearsed, and how.
 #[derive(Debug)]
 pub(super) struct Job {
     pub(super) config: Config,
     pub(super) mission: Mission,
-    pub(super) duration_ns: Option<u64>,
     pub(super) workers: u32,
     /// The folder for runs' folders; none is made where `None`.
     pub(super) results: Option<PathBuf>,
@@ -72,45 +99,73 @@ pub(super) struct Job {
     pub(super) debug: bool,
     pub(super) quiet: bool,
     pub(super) classic: bool,
+    pub(super) steering: Steering,
 }
 
 impl Job {
-    /// A run as `Manager(config)` of 1.0.1 makes it: until Ctrl+C, in the classic form, with no folder.
-    pub(super) fn of_dict(config: Config, world: &World) -> Self {
+    /// A run as the config says it, with no folder, that nobody steers.
+    pub(super) fn new(config: Config, world: &World) -> Self {
+        // Without a GIL one worker uses every core, and its threads share what `startup` made.
+        let usual = if world.free_threaded { 1 } else { world.cpus.max(1) };
         Self {
+            workers: config.plan.workers.unwrap_or(usual),
             config,
             mission: Mission::Run,
-            duration_ns: None,
-            // Without a GIL one worker uses every core, and its threads share what `startup` made.
-            workers: if world.free_threaded { 1 } else { world.cpus.max(1) },
             results: None,
             import_last: Vec::new(),
             env: BTreeMap::new(),
             config_note: String::new(),
             debug: false,
             quiet: false,
-            classic: true,
+            classic: false,
+            steering: Steering::default(),
         }
+    }
+
+    /// What was asked for beside the config goes before what stands in it.
+    pub(super) fn set(&mut self, duration_ns: Option<u64>, workers: Option<u32>) {
+        let plan = &mut self.config.plan;
+        plan.duration_ns = duration_ns.or(plan.duration_ns);
+        self.workers = workers.unwrap_or(self.workers);
     }
 
     /// Runs it and gives the exit code of the command.
     pub(super) fn execute(self, world: &mut World) -> Result<u8, CliError> {
+        let outcome = self.lead(world)?;
+        self.conclude(&outcome)
+    }
+
+    /// Runs it and gives what came of it.
+    pub(super) fn lead(&self, world: &mut World) -> Result<Outcome, CliError> {
+        self.config.check_duration().map_err(CliError::Config)?;
         self.show_warnings(world);
-        let mut plan = self.config.plan.clone();
-        plan.duration_ns = self.duration_ns;
-        let settings = self.settings(world);
+        let keys = self.keys(world);
         let clock = LocalClock::new(world.wall_ns);
         let folder = self.make_folder(&clock)?;
         let path = folder.as_ref().map(|(_, path)| path.clone());
-        let mut sinks: Vec<Box<dyn Sink>> = vec![Box::new(self.terminal(path.as_deref(), clock, world))];
+        let terminal = self.terminal(path.as_deref(), clock, keys, world);
+        let mut sinks: Vec<Box<dyn Sink>> = vec![Box::new(terminal)];
         sinks.extend(folder.map(|(sink, _)| Box::new(sink) as Box<dyn Sink>));
-        let fanout = Fanout::start(sinks);
-        let outcome = pysurge_manager::run(&plan, &settings, &fanout);
-        show_trouble(&fanout.finish(), world);
+        // Told before anything else is shown.
+        let socket = live::open(&self.steering.socket, world);
+        let controls = Controls::new();
+        let live = Live::start(keys, socket, &controls, Fanout::start(sinks), world);
+        let settings = Settings {
+            controls: Some(controls),
+            around_suspension: live.around_suspension(),
+            ..self.settings(world)
+        };
+        let outcome = pysurge_manager::run(&self.config.plan, &settings, &live.sink());
+        show_trouble(&live.finish(), world);
         if let Some(path) = path.filter(|_| !matches!(outcome, Ok(Outcome::Finished(_)))) {
             discard(&path);
         }
-        self.conclude(&outcome.map_err(CliError::Manager)?)
+        outcome.map_err(CliError::Manager)
+    }
+
+    /// Whether keys steer the run: somebody has to be there who sees what they do.
+    fn keys(&self, world: &World) -> bool {
+        self.steering.keys && world.keyboard.is_some() && world.stderr.is_terminal()
     }
 
     fn settings(&self, world: &World) -> Settings {
@@ -125,7 +180,10 @@ impl Job {
         settings.import_last = self.import_last.iter().map(text).collect();
         settings.mission = self.mission;
         match &world.signals {
-            StopSignals::Process => settings.stop_signals = true,
+            StopSignals::Process => {
+                settings.stop_signals = true;
+                settings.suspend_signals = true;
+            }
             StopSignals::Requests(requests) => settings.stop_requests = requests.clone(),
             StopSignals::Ignored => {}
         }
@@ -161,7 +219,7 @@ impl Job {
             .map_err(CliError::Results)
     }
 
-    fn terminal(&self, folder: Option<&Path>, clock: LocalClock, world: &World) -> Terminal {
+    fn terminal(&self, folder: Option<&Path>, clock: LocalClock, keys: bool, world: &World) -> Terminal {
         Terminal::new(TerminalOptions {
             stdout: Box::new(world.stdout.clone()),
             stderr: Box::new(world.stderr.clone()),
@@ -173,6 +231,7 @@ impl Job {
             quiet: self.quiet,
             debug: self.debug,
             classic: self.classic,
+            keys: keys && world.keyboard.as_ref().is_some_and(is_in_foreground),
             results: folder.map(|path| path.strip_prefix(&world.cwd).unwrap_or(path).to_path_buf()),
             clock,
         })
@@ -186,13 +245,14 @@ impl Job {
         }
     }
 
-    fn conclude(&self, outcome: &Outcome) -> Result<u8, CliError> {
+    pub(super) fn conclude(&self, outcome: &Outcome) -> Result<u8, CliError> {
         let exit_code = outcome.exit_code();
         match outcome {
             // A worker's failure was told as a notice when it happened.
-            Outcome::Finished(_) | Outcome::Checked { .. } | Outcome::Aborted(Abort::Worker(_)) => {
-                Ok(exit_code)
-            }
+            Outcome::Finished(_)
+            | Outcome::Checked { .. }
+            | Outcome::Planned { .. }
+            | Outcome::Aborted(Abort::Worker(_)) => Ok(exit_code),
             Outcome::LoadFailed(errors) => Err(CliError::Config(self.config.load_errors(errors))),
             Outcome::Aborted(Abort::Signal) => Err(CliError::Stopped { exit_code }),
         }

@@ -1,8 +1,10 @@
 //! From a path to a checked config: reads the file, says in plain words why it cannot be read.
 
+use super::recordings;
+use crate::args::ChoiceArgs;
 use crate::error::CliError;
 use crate::world::World;
-use pysurge_config::{Config, Source};
+use pysurge_config::{Config, Selection, Source};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -11,10 +13,12 @@ use std::path::{Path, PathBuf};
 /// A config longer than this is some other file. The longest real one we know of has a few hundred lines.
 const MAX_CONFIG_BYTES: u64 = 8 * 1024 * 1024;
 
-/// Reads and checks the config at `path`, which the user typed. Variables come from `more_env` first, then from the world.
-pub(super) fn config(
+/// Reads and checks the config at `path`, which the user typed, and the recordings it names, and takes of it what was chosen.
+/// Variables come from `more_env` first, then from the world.
+pub(super) fn file(
     path: &Path,
     more_env: &BTreeMap<String, String>,
+    choice: ChoiceArgs,
     world: &World,
 ) -> Result<Config, CliError> {
     let source = Source {
@@ -22,7 +26,16 @@ pub(super) fn config(
         text: read(path, &world.cwd)?,
     };
     let variable = |name: &str| more_env.get(name).or_else(|| world.env.get(name)).cloned();
-    pysurge_config::parse(&source, &variable).map_err(CliError::Config)
+    let selection = Selection {
+        tags: choice.tags,
+        only: choice.only,
+        exclude: choice.exclude,
+    };
+    let mut config =
+        pysurge_config::parse_with(&source, &variable, &choice.overrides).map_err(CliError::Config)?;
+    config.select(&selection).map_err(CliError::Config)?;
+    recordings::read(&mut config, &folder(path, &world.cwd))?;
+    Ok(config)
 }
 
 /// The folder that holds the config, where its test modules may be, too.

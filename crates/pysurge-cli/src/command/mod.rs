@@ -1,9 +1,13 @@
 //! The commands, one file each, and the way from a [`World`] to an exit code.
 
+mod control;
 mod demo;
 mod fire;
+mod live;
 mod load;
+mod plan;
 mod print;
+mod recordings;
 mod serve;
 
 use crate::args::{self, Invocation};
@@ -11,7 +15,6 @@ use crate::error::{CliError, EXIT_INTERNAL};
 use crate::style::{ERROR, paint, wants_color};
 use crate::world::World;
 use clap::error::ErrorKind;
-use fire::Job;
 use pysurge_config::Config;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -27,14 +30,9 @@ pub fn run(mut world: World) -> u8 {
 }
 
 /// Fires a config that is no file: what `Manager(config, duration, debug).start()` does. `duration_ns` is `None` for
-/// "until Ctrl+C". Shows what the classic form of the command shows, and makes no run's folder.
+/// as the config says, and that for "until Ctrl+C". Shows what the classic form of the command shows, and makes no run's folder.
 pub fn run_config(config: Config, duration_ns: Option<u64>, debug: bool, mut world: World) -> u8 {
-    guarded(&mut world, |world| {
-        let mut job = Job::of_dict(config, world);
-        job.duration_ns = duration_ns;
-        job.debug = debug;
-        job.execute(world)
-    })
+    guarded(&mut world, |world| fire::dict(config, duration_ns, debug, world))
 }
 
 fn guarded(world: &mut World, action: impl FnOnce(&mut World) -> Result<u8, CliError>) -> u8 {
@@ -65,7 +63,9 @@ fn guarded(world: &mut World, action: impl FnOnce(&mut World) -> Result<u8, CliE
 fn dispatch(invocation: Invocation, world: &mut World) -> Result<u8, CliError> {
     match invocation {
         Invocation::Run { run, classic } => fire::run(run, classic, world),
-        Invocation::Check(check) => fire::check(&check, world),
+        Invocation::Check(check) => fire::check(check, world),
+        Invocation::Plan(plan) => plan::plan(plan, world),
+        Invocation::Control(control) => control::control(&control, world),
         Invocation::Demo(demo) => demo::demo(demo, world),
         Invocation::Target(target) => serve::target(target, world),
         Invocation::Completions(shell) => print::completions(shell, world),

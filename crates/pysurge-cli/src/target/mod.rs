@@ -1,7 +1,7 @@
 //! The demo target: a small HTTP/1.1 server for trying pysurge out and for tests that need to know the truth.
 //!
 //! It counts what it answers, can log every arrival, serves with a known delay and can freeze. Plain threads, one
-//! per connection up to a limit; [`route`] says what is answered.
+//! per connection up to a limit; `route` says what is answered.
 //!
 //! It listens on 127.0.0.1 only and must never be reachable from elsewhere: it is no web server, it trusts nobody and serves nothing.
 

@@ -4,8 +4,7 @@ use super::outbox::Outbox;
 use super::run::Shared;
 use crate::case::TestCase;
 use crate::pool::{Attachment, Pool};
-use pysurge_core::plan::{DEFAULT_MAX_DURATION_NS, MAX_THREADS};
-use pysurge_core::rate::Rate;
+use pysurge_core::replay::Recording;
 use pysurge_core::wire::{Load, LoadError, StartupError, TestInfo};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -23,8 +22,13 @@ pub trait Host {
     /// Takes the way to send log records; called once, first.
     fn connect(&mut self, outbox: Outbox);
 
-    /// Imports and instantiates every test; one answer each.
-    fn load(&mut self, load: &Load) -> Vec<Result<TestInfo, LoadError>>;
+    /// Imports and instantiates every test; one answer each. `recordings` has, per test, the recorded arrivals whose rows give kwargs to
+    /// its iterations, by [`crate::Probe::number`].
+    fn load(
+        &mut self,
+        load: &Load,
+        recordings: &[Option<Arc<Recording>>],
+    ) -> Vec<Result<TestInfo, LoadError>>;
 
     /// Runs `startup` of every class once; one answer per test.
     fn startup(&mut self) -> Vec<Option<StartupError>>;
@@ -38,8 +42,8 @@ pub trait Host {
     /// Makes a thread that calls [`PoolThread::run`].
     fn spawn(&mut self, thread: PoolThread) -> Result<(), HostError>;
 
-    /// Writes the stacks of the pool threads that still run an iteration to the log.
-    fn log_stacks(&mut self);
+    /// Writes the stacks of the pool threads that still run an iteration of these tests to the log.
+    fn log_stacks(&mut self, tests: &[usize]);
 
     /// Runs `shutdown` of every class whose `startup` was tried.
     fn shutdown(&mut self);
@@ -74,32 +78,5 @@ impl PoolThread {
             self.shared.die();
         }
         self.shared.thread_ended();
-    }
-}
-
-/// Threads a test may have in one worker: `rate * max_duration` (Little's law) and one that waits for the next planned
-/// instant, at most [`MAX_THREADS`].
-pub fn pool_size(rate: Rate, workers: u32, max_duration_ns: Option<u64>) -> u32 {
-    let max_duration_ns = u128::from(max_duration_ns.unwrap_or(DEFAULT_MAX_DURATION_NS));
-    let nano_per_worker = u128::from(rate.nano_per_s()).div_ceil(u128::from(workers.max(1)));
-    let in_flight = (nano_per_worker * max_duration_ns).div_ceil(1_000_000_000 * 1_000_000_000);
-    u32::try_from(in_flight + 1)
-        .unwrap_or(u32::MAX)
-        .clamp(2, MAX_THREADS)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn littles_law_sizes_the_pool() {
-        let size =
-            |rate, workers, max_duration_ns| pool_size(Rate::parse(rate).unwrap(), workers, max_duration_ns);
-        assert_eq!(size("10", 1, Some(2_000_000_000)), 21);
-        assert_eq!(size("10", 2, Some(2_000_000_000)), 11);
-        assert_eq!(size("0.01", 2, Some(1_000_000_000)), 2);
-        assert_eq!(size("1", 1, None), 61);
-        assert_eq!(size("100000", 1, None), MAX_THREADS);
     }
 }

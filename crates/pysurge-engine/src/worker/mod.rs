@@ -3,7 +3,7 @@
 //! | thread | does | must never |
 //! |---|---|---|
 //! | main (the host's, Python's main thread) | everything that runs user code outside iterations: load, startup, making of threads, stacks, shutdown | hold up a deadline |
-//! | reader | takes messages; at the end of the channel ends the process at once | run user code, need the interpreter |
+//! | reader | takes messages, passes changes of the schedule to the pools; at the end of the channel ends the process at once | run user code, need the interpreter |
 //! | ticker | snapshots each second, the deadlines of a stop | run user code, need the interpreter |
 //! | outbox | writes to the channel | be waited for by user code |
 //! | pool threads | iterations | |
@@ -13,9 +13,10 @@
 mod crowd;
 mod host;
 mod outbox;
+mod recording;
 mod run;
 mod ticker;
 
-pub use host::{Host, HostError, PoolThread, pool_size};
+pub use host::{Host, HostError, PoolThread};
 pub use outbox::Outbox;
 pub use run::{Ending, Lifeline, serve};

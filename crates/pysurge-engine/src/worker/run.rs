@@ -1,15 +1,18 @@
 //! The worker's main loop, and what its threads share.
 
 use super::crowd::Crowd;
-use super::host::{Host, PoolThread, pool_size};
+use super::host::{Host, PoolThread};
 use super::outbox::Outbox;
+use super::recording;
 use super::ticker;
 use crate::clock;
-use crate::pool::{Pool, PoolSettings};
+use crate::pool::{Pool, PoolSettings, Work};
 use parking_lot::{Condvar, Mutex};
-use pysurge_core::plan::TestPlan;
+use pysurge_core::capacity::pool_size;
+use pysurge_core::plan::{DEFAULT_MAX_DURATION_NS, LatePolicy, Model, Samples, Source, TestPlan};
 use pysurge_core::rate::Rate;
-use pysurge_core::schedule::{Phase, Schedule, Stripe};
+use pysurge_core::schedule::{Change, Factor, Phase, Schedule, Stripe};
+use pysurge_core::users::Users;
 use pysurge_core::wire::{
     FrameDecoder, FromWorker, Hello, Load, LogRecord, PROTOCOL, Rehearsed, Start, StartupError, Stop,
     TestInfo, ToWorker,
@@ -53,8 +56,8 @@ pub(super) enum Command {
     Message(ToWorker),
     /// A test's pool wants one more thread.
     Thread(usize),
-    /// The grace period is over.
-    LogStacks,
+    /// The grace period of these tests is over.
+    LogStacks(Vec<usize>),
     /// All iterations have ended or were interrupted.
     Drained {
         threads_left: bool,
@@ -69,10 +72,52 @@ struct Inbox {
     finished: bool,
 }
 
+/// What a live change needs to know of the tests: their pools, once there are any, and how many threads each may have.
+#[derive(Default)]
+struct Fired {
+    pools: Vec<Option<Arc<Pool>>>,
+    sizes: Vec<Sizing>,
+    /// Changes that came before the pools were made.
+    early: Vec<Change>,
+    started: bool,
+}
+
+/// What the number of a test's threads follows from.
+#[derive(Debug, Clone)]
+struct Sizing {
+    test: TestPlan,
+    stripe: Stripe,
+    run_duration_ns: Option<u64>,
+    max_duration_ns: u64,
+}
+
+impl Sizing {
+    fn threads(&self, factor: Factor) -> u32 {
+        pool_size(
+            &self.test,
+            self.stripe,
+            factor,
+            self.run_duration_ns,
+            self.max_duration_ns,
+        )
+    }
+}
+
+impl Fired {
+    fn apply(&self, change: Change) {
+        for (pool, sizing) in self.pools.iter().zip(&self.sizes) {
+            if let Some(pool) = pool {
+                pool.change(change, sizing.threads(change.factor));
+            }
+        }
+    }
+}
+
 /// What the worker's threads share.
 pub(super) struct Shared {
     inbox: Mutex<Inbox>,
     changed: Condvar,
+    fired: Mutex<Fired>,
     pub(super) outbox: Outbox,
     lifeline: Lifeline,
 }
@@ -91,6 +136,16 @@ impl Shared {
     pub(super) fn command(&self, command: Command) {
         self.inbox.lock().commands.push_back(command);
         self.changed.notify_all();
+    }
+
+    /// Heeds a change at once, on the reader's thread: it must not wait for user code.
+    fn change(&self, change: Change) {
+        let mut fired = self.fired.lock();
+        if fired.started {
+            fired.apply(change);
+        } else {
+            fired.early.push(change);
+        }
     }
 
     fn stopped_by(&self, stop: Stop) {
@@ -181,6 +236,7 @@ pub fn serve(host: &mut impl Host, channel: UnixStream, lifeline: Lifeline) -> s
     let shared = Arc::new(Shared {
         inbox: Mutex::default(),
         changed: Condvar::new(),
+        fired: Mutex::default(),
         outbox,
         lifeline,
     });
@@ -225,6 +281,7 @@ fn read(shared: &Shared, mut channel: UnixStream) {
         loop {
             match decoder.next_message() {
                 Ok(Some(ToWorker::Stop(stop))) => shared.stopped_by(stop),
+                Ok(Some(ToWorker::Change(change))) => shared.change(change),
                 Ok(Some(message)) => shared.command(Command::Message(message)),
                 Ok(None) => break,
                 Err(_) => return (shared.lifeline)(),
@@ -275,9 +332,11 @@ impl<H: Host> Worker<'_, H> {
                     ticker::guard_shutdown(&self.shared, stop.shutdown_timeout_ns)?;
                     return Ok(self.finish(threads_left));
                 }
+                // The reader has seen to it.
+                Command::Message(ToWorker::Change(_)) => {}
                 Command::Thread(test) => self.spawn_or_postpone(test),
-                Command::LogStacks => {
-                    self.host.log_stacks();
+                Command::LogStacks(tests) => {
+                    self.host.log_stacks(&tests);
                     self.shared.mark(|inbox| inbox.stacks_logged = true);
                 }
                 Command::Drained { threads_left } => return Ok(self.finish(threads_left)),
@@ -285,8 +344,18 @@ impl<H: Host> Worker<'_, H> {
         }
     }
 
-    fn load(&mut self, load: Load) {
-        let answers = self.host.load(&load);
+    fn load(&mut self, mut load: Load) {
+        let read: Vec<_> = load.tests.iter_mut().map(recording::read).collect();
+        let recordings: Vec<_> = read
+            .iter()
+            .map(|read| read.as_ref().ok().cloned().flatten())
+            .collect();
+        let mut answers = self.host.load(&load, &recordings);
+        for (answer, read) in answers.iter_mut().zip(read) {
+            if let Err(error) = read {
+                *answer = Err(error);
+            }
+        }
         self.infos = answers
             .iter()
             .map(|answer| answer.as_ref().ok().cloned())
@@ -318,26 +387,46 @@ impl<H: Host> Worker<'_, H> {
     }
 
     fn start(&mut self, start: &Start) -> std::io::Result<()> {
-        let tests = u32::try_from(self.tests().len()).unwrap_or(u32::MAX);
-        let pools = self.tests().iter().zip(0u32..).map(|(plan, position)| {
-            let stripe = *start.stripes.get(usize::try_from(position).ok()?)?.as_ref()?;
-            let max_duration_ns = self
-                .infos
-                .get(usize::try_from(position).ok()?)?
-                .as_ref()?
-                .max_duration_ns;
-            let settings = PoolSettings {
-                max_threads: pool_size(plan.rate, stripe.workers, max_duration_ns),
-                shards: self.shards(),
-                start_ns: start.at_ns,
+        let tests = self.tests().len();
+        let (mut pools, mut sizes) = (Vec::with_capacity(tests), Vec::with_capacity(tests));
+        for test in 0..tests {
+            let mut plan = self.tests()[test].clone();
+            sampled(&mut plan, start.shapes.get(test));
+            let stripe = start.stripes.get(test).copied().flatten();
+            let info = self.infos.get(test).and_then(Option::as_ref);
+            let sizing = Sizing {
+                stripe: stripe.unwrap_or(Stripe::WHOLE),
+                run_duration_ns: start.duration_ns,
+                max_duration_ns: plan
+                    .max_duration_ns
+                    .or(info.and_then(|info| info.max_duration_ns))
+                    .unwrap_or(DEFAULT_MAX_DURATION_NS),
+                test: plan,
             };
-            let schedule = plan.schedule(position, tests, start.duration_ns).stripe(stripe);
-            Some(self.pool(usize::try_from(position).ok()?, schedule, settings))
-        });
-        self.pools = pools.collect();
+            pools.push(stripe.map(|stripe| {
+                let settings = PoolSettings {
+                    max_threads: sizing.threads(Factor::ONE),
+                    shards: self.shards(),
+                    start_ns: start.at_ns,
+                };
+                let work = work_of(&sizing.test, (test, tests), start.duration_ns, stripe);
+                self.pool(test, work, settings)
+            }));
+            sizes.push(sizing);
+        }
+        self.pools.clone_from(&pools);
+        let own_grace_ns = self.tests().iter().map(|test| test.graceful_stop_ns).collect();
+        {
+            let mut fired = self.shared.fired.lock();
+            (fired.pools, fired.sizes, fired.started) = (pools, sizes, true);
+            for change in std::mem::take(&mut fired.early) {
+                fired.apply(change);
+            }
+        }
         ticker::start(
             Arc::clone(&self.shared),
             self.pools.clone(),
+            own_grace_ns,
             self.worker(),
             start.at_ns,
         )?;
@@ -351,9 +440,7 @@ impl<H: Host> Worker<'_, H> {
         let wanted: Vec<u32> = self
             .pools
             .iter()
-            .zip(self.tests())
-            .zip(&start.stripes)
-            .map(first_threads)
+            .map(|pool| pool.as_deref().map_or(0, first_threads))
             .collect();
         for turn in 0..wanted.iter().copied().max().unwrap_or(0) {
             if turn >= CERTAIN_THREADS && clock::now_ns() >= start.at_ns {
@@ -368,15 +455,10 @@ impl<H: Host> Worker<'_, H> {
         }
     }
 
-    fn pool(
-        &self,
-        test: usize,
-        schedule: pysurge_core::schedule::StripedSchedule,
-        settings: PoolSettings,
-    ) -> Arc<Pool> {
+    fn pool(&self, test: usize, work: Work, settings: PoolSettings) -> Arc<Pool> {
         let shared = Arc::clone(&self.shared);
         Arc::new(Pool::new(
-            schedule,
+            work,
             settings,
             Box::new(move || shared.command(Command::Thread(test))),
         ))
@@ -429,7 +511,7 @@ impl<H: Host> Worker<'_, H> {
                 shards: 1,
                 start_ns: clock::now_ns(),
             };
-            let pool = self.pool(test, once.stripe(Stripe::WHOLE), settings);
+            let pool = self.pool(test, Work::open(once.clone().stripe(Stripe::WHOLE)), settings);
             self.pools[test] = Some(Arc::clone(&pool));
             pool.thread_requested();
             self.spawn(test);
@@ -448,13 +530,13 @@ impl<H: Host> Worker<'_, H> {
                 }
             });
             if pool.threads() > 0 {
-                self.host.log_stacks();
+                self.host.log_stacks(&[test]);
                 return;
             }
             let test = u32::try_from(test).unwrap_or(u32::MAX);
             self.shared.outbox.send(&FromWorker::Rehearsed(Rehearsed {
                 test,
-                measures: Box::new(pool.take().measures),
+                measures: Box::new(pool.take().measured.measures),
             }));
         }
     }
@@ -475,15 +557,44 @@ impl<H: Host> Worker<'_, H> {
 }
 
 /// How many threads a test has before the start: enough for the arrivals of [`PRESTART_NS`].
-fn first_threads(((pool, plan), stripe): ((&Option<Arc<Pool>>, &TestPlan), &Option<Stripe>)) -> u32 {
-    let (Some(pool), Some(stripe)) = (pool, stripe) else {
-        return 0;
-    };
-    let arrivals = u128::from(plan.rate.nano_per_s()) * u128::from(PRESTART_NS)
-        / u128::from(stripe.workers.max(1))
-        / 1_000_000_000_000_000_000;
-    u32::try_from(arrivals)
+fn first_threads(pool: &Pool) -> u32 {
+    u32::try_from(pool.due_within(PRESTART_NS))
         .unwrap_or(u32::MAX)
         .clamp(CERTAIN_THREADS, MAX_PRESTART)
         .min(pool.max_threads())
+}
+
+/// Puts the samples of a test's shape, which one worker took for all, into its plan.
+fn sampled(test: &mut TestPlan, samples: Option<&Option<Samples>>) {
+    if let (Model::Open(open), Some(Some(samples))) = (&mut test.model, samples)
+        && let Source::Shape(shape) = &mut open.source
+    {
+        shape.samples = Some(samples.clone());
+    }
+}
+
+/// What this worker's part of a test is, the test standing at `place` among so many.
+fn work_of(test: &TestPlan, place: (usize, usize), run_duration_ns: Option<u64>, stripe: Stripe) -> Work {
+    let as_u32 = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    let work = match (
+        &test.model,
+        test.schedule(as_u32(place.0), as_u32(place.1), run_duration_ns),
+    ) {
+        (Model::Open(open), Some(schedule)) => {
+            let max_lateness_ns = match open.late {
+                LatePolicy::Queue => None,
+                LatePolicy::Drop { max_lateness_ns } => Some(max_lateness_ns),
+            };
+            Work::open(schedule.stripe(stripe)).dropping_after(max_lateness_ns)
+        }
+        (Model::Closed(closed), _) => Work::closed(Users::new(
+            closed.clone(),
+            stripe,
+            test.start_delay_ns,
+            test.end_ns(run_duration_ns),
+            test.iterations,
+        )),
+        (Model::Open(_), None) => unreachable!("every open model has a schedule"),
+    };
+    work.warming_up_until(test.warmup_ends_ns())
 }

@@ -1,8 +1,8 @@
 //! How a run and its workers come to an end: stop, lead out, break off, kill, bury, conclude.
 //!
-//! Deadlines of a stop: the plan ends at the duration, or now where somebody asks for it earlier; iterations that are due
+//! Deadlines of a stop: the plan ends with its last test, or now where somebody asks for it earlier; iterations that are due
 //! may still be started for `catch_up_ns`, and the grace period is counted from there, so that the last one started has
-//! all of its test's declared `max_duration`. A second request ends the grace period now; a third kills.
+//! all of its test's `graceful_stop` or declared `max_duration`. A second request ends the grace period now; a third kills.
 
 use super::{Conclusion, Effect, Phase, Supervisor};
 use crate::outcome::{Abort, Ending, Outcome};
@@ -13,7 +13,7 @@ use pysurge_core::event::{RunEvent, Severity, StopReason};
 use pysurge_core::summary::{Status, Summary, WorkerEnd};
 use pysurge_core::wire::{Stop, ToWorker};
 
-impl Supervisor<'_> {
+impl Supervisor {
     // Requests to stop.
 
     pub(super) fn stop_requested(&mut self, now_ns: u64) {
@@ -35,17 +35,18 @@ impl Supervisor<'_> {
     /// Ends the plan, or brings its deadlines nearer: a later reason wins and no deadline ever moves away.
     pub(super) fn stop(&mut self, reason: StopReason, now_ns: u64) {
         let deadlines = self.orders.deadlines;
-        let declared_ns = self.infos.iter().filter_map(|info| info.max_duration_ns).max();
-        let grace_ns = declared_ns.unwrap_or(deadlines.grace_ns);
+        let grace_ns = self.grace_ns();
         let Phase::Running(running) = &mut self.phase else {
             return;
         };
-        let plan_ends_ns = self
-            .orders
-            .plan
-            .duration_ns
-            .map_or(NEVER, |ns| running.started_ns.saturating_add(ns))
-            .min(now_ns.max(running.started_ns));
+        // A plan whose end a pause keeps away ends now as any other that is stopped.
+        let planned_ns = running.totals.end().map(|end| running.ends_ns(end));
+        let latest_ns = now_ns.max(running.started_ns);
+        let plan_ends_ns = planned_ns.unwrap_or(NEVER).min(latest_ns);
+        let asked_for = matches!(reason, StopReason::Signal | StopReason::SecondSignal);
+        if running.stop.is_none() && asked_for && plan_ends_ns == latest_ns {
+            running.totals.cut();
+        }
         let last_start_ns = plan_ends_ns.saturating_add(deadlines.catch_up_ns);
         let before = running.stop.map_or(
             Stop {
@@ -57,7 +58,7 @@ impl Supervisor<'_> {
             |(_, stop)| stop,
         );
         let stop = match reason {
-            StopReason::Duration => before,
+            StopReason::Duration | StopReason::Iterations => before,
             // Iterations that are due are not caught up with any more: somebody waits.
             StopReason::Signal => Stop {
                 last_start_ns: before.last_start_ns.min(now_ns),
@@ -84,6 +85,20 @@ impl Supervisor<'_> {
                 self.send_stop(number, stop, by_ns);
             }
         }
+    }
+
+    /// How long running iterations may go on: the longest that a test has, by itself or by the rule for all.
+    fn grace_ns(&self) -> u64 {
+        let plan = &self.orders.plan;
+        let declared_ns = (0..plan.tests.len()).filter_map(|position| self.max_duration_ns(position));
+        let of_all_ns = plan
+            .graceful_stop_ns
+            .unwrap_or_else(|| declared_ns.max().unwrap_or(self.orders.deadlines.grace_ns));
+        let of_test_ns = plan
+            .tests
+            .iter()
+            .map(|test| test.graceful_stop_ns.unwrap_or(of_all_ns));
+        of_test_ns.max().unwrap_or(of_all_ns)
     }
 
     /// Nothing will be fired: brings the workers to their end, with `shutdown` wherever `startup` was tried.
@@ -278,7 +293,9 @@ impl Supervisor<'_> {
         if state == State::Running
             && let Phase::Running(running) = &mut self.phase
         {
-            running.totals.lost(number);
+            running
+                .totals
+                .lost(number, now_ns.saturating_sub(running.started_ns));
         }
         if killed.is_some() {
             return;
@@ -310,10 +327,14 @@ impl Supervisor<'_> {
             Phase::Over => return,
             Phase::LeadingOut(Conclusion::LoadFailed(errors)) => Outcome::LoadFailed(errors),
             Phase::LeadingOut(Conclusion::Checked { passed }) => Outcome::Checked { passed },
+            Phase::LeadingOut(Conclusion::Planned) => Outcome::Planned {
+                infos: std::mem::take(&mut self.infos),
+                plan: self.orders.plan.clone(),
+            },
             Phase::LeadingOut(Conclusion::Aborted(abort)) => Outcome::Aborted(abort),
             Phase::LeadingOut(Conclusion::NoTestRuns(totals)) => {
                 let moment = Moment {
-                    plan: self.orders.plan,
+                    plan: &self.orders.plan,
                     epoch: self.orders.epoch,
                     started_ns: None,
                     plan_ends_ns: now_ns,

@@ -1,14 +1,18 @@
 //! Tables of the machine: what goes in, what must come out, in which order.
 
+mod control;
+mod missions;
+
 use super::*;
 use crate::clock::Epoch;
 use pysurge_core::NANOS_PER_SEC;
+use pysurge_core::VERSION;
 use pysurge_core::measure::Measures;
-use pysurge_core::plan::TestPlan;
+use pysurge_core::plan::{Model, TestPlan};
 use pysurge_core::rate::Rate;
 use pysurge_core::schedule::Stripe;
 use pysurge_core::summary::{StopCause, WorkerEnd};
-use pysurge_core::wire::{LoadFault, TestSnapshot};
+use pysurge_core::wire::{Hello, LoadFault, PROTOCOL, PartSnapshot, StartupError, TestSnapshot};
 
 const S: u64 = NANOS_PER_SEC;
 const BEGAN: u64 = 1_000 * S;
@@ -17,22 +21,19 @@ const STARTED: u64 = BEGAN + 22_000_000;
 const ALONE: u64 = BEGAN + 21_000_000;
 
 fn plan(tests: usize, duration_s: Option<u64>) -> Plan {
-    let test = TestPlan {
-        test_class: "a.B".into(),
-        kwargs: vec![],
-        rate: Rate::parse("10").unwrap(),
-    };
+    let test = TestPlan::new("a.B", Model::constant(Rate::parse("10").unwrap()));
     Plan {
-        name: "n".into(),
-        tests: vec![test; tests],
         duration_ns: duration_s.map(|s| s * S),
+        ..Plan::new("n", vec![test; tests])
     }
 }
 
-fn supervisor(plan: &Plan, mission: Mission, workers: u32) -> Supervisor<'_> {
+fn supervisor(plan: &Plan, mission: Mission, workers: u32) -> Supervisor {
     let orders = Orders {
-        plan,
+        plan: plan.clone(),
         mission,
+        workers_of_run: workers,
+        limits: Limits::default(),
         debug: false,
         import_first: vec![],
         import_last: vec![],
@@ -61,6 +62,7 @@ fn loaded(tests: usize) -> FromWorker {
         label: "<B>".into(),
         summary: String::new(),
         max_duration_ns: None,
+        shape: None,
     };
     FromWorker::Loaded(vec![Ok(info); tests])
 }
@@ -77,10 +79,13 @@ fn snapshot(sequence: u64, planned: u64, passed: u64) -> Snapshot {
     Snapshot {
         sequence,
         tests: vec![TestSnapshot {
-            planned,
-            measures: Measures {
-                passed,
-                ..Measures::default()
+            measured: PartSnapshot {
+                planned,
+                measures: Measures {
+                    passed,
+                    ..Measures::default()
+                },
+                ..PartSnapshot::default()
             },
             ..TestSnapshot::default()
         }],
@@ -109,13 +114,15 @@ fn words(effects: &[Effect]) -> Vec<String> {
             let event = format!("{event:?}");
             event.split(['(', ' ']).next().unwrap().to_owned()
         }
+        Effect::Answer(_) => "answer".to_owned(),
+        Effect::Suspend => "suspend".to_owned(),
         Effect::Finish(_) => "finish".to_owned(),
     };
     effects.iter().map(word).collect()
 }
 
 /// Leads every worker to the start.
-fn start(plan: &Plan, workers: u32) -> Supervisor<'_> {
+fn start(plan: &Plan, workers: u32) -> Supervisor {
     let mut machine = supervisor(plan, Mission::Run, workers);
     let tests = plan.tests.len();
     for message in [hello(), loaded(tests), FromWorker::Prepared(vec![None; tests])] {
@@ -399,7 +406,7 @@ fn nonsense_before_the_start_aborts_the_run() {
         free_threaded: false,
     });
     for (messages, said) in [
-        (vec![wrong_version], "protocol 2"),
+        (vec![wrong_version], "(protocol 3) and not of"),
         (vec![FromWorker::Done], "sent Done while Greeting"),
         (vec![hello(), hello()], "sent Hello while Loading"),
         (vec![hello(), loaded(2)], "did not tell of every test it loaded"),
@@ -457,7 +464,7 @@ fn worker_0_tells_first_why_tests_cannot_be_loaded() {
 fn a_silent_worker_is_warned_of_once() {
     let plan = plan(1, None);
     let mut machine = start(&plan, 1);
-    let notices = |machine: &mut Supervisor<'_>, now_ns| {
+    let notices = |machine: &mut Supervisor, now_ns| {
         let effects = machine.step(Input::Tick, now_ns);
         words(&effects).iter().filter(|word| *word == "Notice").count()
     };

@@ -1,7 +1,9 @@
 //! A run against fake workers, everything it told, and a look for processes that were left behind.
 
+#![allow(dead_code, reason = "no test file needs all of it")]
+
 use pysurge_core::event::{EventSink, RunEvent};
-use pysurge_core::plan::{Plan, TestPlan};
+use pysurge_core::plan::{Model, Plan, TestPlan};
 use pysurge_core::rate::Rate;
 use pysurge_core::summary::Summary;
 use pysurge_manager::{Deadlines, Outcome, Settings, StopRequests};
@@ -67,16 +69,15 @@ impl Ran {
 
 /// Two tests of 100/s and 50/s for so long.
 pub(crate) fn plan(duration_ms: Option<u64>) -> Plan {
-    let test = |class: &str, rate: &str| TestPlan {
-        test_class: class.into(),
-        kwargs: vec![],
-        rate: Rate::parse(rate).expect("a rate"),
-    };
+    let test = |class: &str, rate: &str| TestPlan::new(class, constant(rate));
     Plan {
-        name: "processes".into(),
-        tests: vec![test("a.A", "100"), test("a.B", "50")],
         duration_ns: duration_ms.map(|ms| ms * MS),
+        ..Plan::new("processes", vec![test("a.A", "100"), test("a.B", "50")])
     }
+}
+
+pub(crate) fn constant(rate: &str) -> Model {
+    Model::constant(Rate::parse(rate).expect("a rate"))
 }
 
 /// Fake workers in a mode, with deadlines that a test can wait for where the mode misses them. A good worker beside it must
@@ -161,14 +162,19 @@ fn carriers(tag: &str) -> Vec<PathBuf> {
         .collect()
 }
 
-/// The example that cargo builds beside the tests.
 fn fake_worker() -> PathBuf {
+    example("fake_worker")
+}
+
+/// An example that cargo builds beside the tests.
+pub(crate) fn example(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a test is a file");
     let path = test
         .parent()
         .and_then(std::path::Path::parent)
         .expect("cargo's folders")
-        .join("examples/fake_worker");
+        .join("examples")
+        .join(name);
     assert!(
         path.exists(),
         "{} is missing: cargo build -p pysurge-manager --examples",

@@ -5,8 +5,8 @@
 use pysurge_core::account::Account;
 use pysurge_core::histogram::Histogram;
 use pysurge_core::summary::{
-    Durations, FailureFigures, MetricFigures, Status, StopCause, Summary, TestSummary, WorkerEnd,
-    WorkerSummary,
+    ChangeSummary, Durations, FailureFigures, MetricFigures, ModelName, Status, StopCause, Summary,
+    TestSummary, WarmupSummary, WorkerEnd, WorkerSummary,
 };
 use pysurge_core::verdict::{Validity, Verdict};
 use std::collections::BTreeMap;
@@ -36,11 +36,16 @@ pub(crate) fn test(label: &str, summary: &str, account: Account) -> TestSummary 
         label: label.into(),
         summary: summary.into(),
         test_class: "cases.UploadTest".into(),
+        name: None,
+        tags: Vec::new(),
+        model: ModelName::Open,
+        load: "7.5/s, evenly spaced".into(),
+        warmup: None,
         not_run: None,
         workers: 2,
         account,
         in_flight: 0,
-        asked_rate_per_s: 7.5,
+        asked_rate_per_s: Some(7.5),
         achieved_rate_per_s: 7.5,
         response_time: durations(50 * MS, 61 * MS),
         service_time: durations(50 * MS, 60 * MS),
@@ -75,12 +80,16 @@ pub(crate) fn summary(tests: Vec<TestSummary>) -> Summary {
         schema_version: 1,
         pysurge_version: "2.0.0".into(),
         name: "demo".into(),
+        tags: Vec::new(),
         status: Status::Finished,
         stop_cause: Some(StopCause::Duration),
         exit_code: Some(0),
         started_at: "2018-09-14T18:51:37Z".into(),
         planned_duration_s: Some(60.0),
         duration_s: 60.0,
+        paused_s: 0.0,
+        factor: 1.0,
+        changes: Vec::new(),
         elapsed_s: 60.052,
         verdict: Verdict::valid(),
         account,
@@ -198,7 +207,7 @@ pub(crate) fn degraded() -> Summary {
     };
     let mut slow = test("<SlowTest kwargs={'seconds': 0.05}>", "sleeps", account);
     slow.workers = 1;
-    slow.asked_rate_per_s = 166.666_666_667;
+    slow.asked_rate_per_s = Some(166.666_666_667);
     slow.achieved_rate_per_s = 165.866_666_667;
     slow.lateness = durations(100_000, 8 * MS);
     let mut summary = summary(vec![slow]);
@@ -296,7 +305,7 @@ pub(crate) fn huge() -> Summary {
         lost: 5_000_000_000,
     };
     let mut huge = test("<T kwargs={}>", "for a century", account);
-    huge.asked_rate_per_s = 10_000_000.0;
+    huge.asked_rate_per_s = Some(10_000_000.0);
     huge.achieved_rate_per_s = 9_999_999.25;
     huge.response_time = durations(3_600_000_000_000, 4_000_000_000_000_000);
     huge.service_time = durations(0, 1);
@@ -306,6 +315,82 @@ pub(crate) fn huge() -> Summary {
     ]);
     let mut summary = summary(vec![huge]);
     (summary.duration_s, summary.elapsed_s) = (864_000.0, 864_001.0);
+    summary
+}
+
+pub(crate) fn warmup(account: Account) -> WarmupSummary {
+    WarmupSummary {
+        duration_s: 30.0,
+        account,
+        response_time: durations(60 * MS, 120 * MS),
+        service_time: durations(60 * MS, 119 * MS),
+        failures: Vec::new(),
+    }
+}
+
+/// Named, warmed up, and with users.
+pub(crate) fn models() -> Summary {
+    let mut warm = test("<UploadTest kwargs={'size': 5}>", "upload test", passed(450));
+    warm.name = Some("big uploads".into());
+    warm.load = "3 stages up to 100/s in 6m30s, Poisson arrivals (seed 7)".into();
+    let mut ended = warmup(Account {
+        planned: 3_000,
+        passed: 2_990,
+        failed: 2,
+        dropped: 8,
+        ..Account::default()
+    });
+    ended.failures = vec![failure(2, "AssertionError", "status 503", TRACEBACK)];
+    warm.warmup = Some(ended);
+    let mut users = test("<ShopTest kwargs={}>", "buys something", passed(7_380));
+    users.model = ModelName::Closed;
+    users.load = "20 users, pacing 1s, ramp-up 30s".into();
+    users.asked_rate_per_s = None;
+    users.achieved_rate_per_s = 123.0;
+    users.response_time = users.service_time.clone();
+    users.warmup = Some(warmup(passed(600)));
+    let mut summary = summary(vec![warm, users]);
+    summary.stop_cause = Some(StopCause::Iterations);
+    summary
+}
+
+fn change(at_s: f64, paused: bool, factor: f64) -> ChangeSummary {
+    ChangeSummary { at_s, paused, factor }
+}
+
+/// Paused and scaled while it went on.
+pub(crate) fn steered() -> Summary {
+    let mut summary = valid();
+    summary.paused_s = 12.0;
+    summary.factor = 1.5;
+    summary.changes = vec![
+        change(20.34, true, 1.0),
+        change(32.34, false, 1.0),
+        change(65.0, false, 1.5),
+    ];
+    summary
+}
+
+/// Steered without end, and stopped while it was paused.
+pub(crate) fn steered_much() -> Summary {
+    let mut summary = steered();
+    let more = (0..9).map(|n| change(70.0 + f64::from(n), false, 2.0 + f64::from(n) / 10.0));
+    summary.changes.extend(more);
+    summary.changes.insert(1, change(21.0, true, 1.0));
+    summary.changes.push(change(90.0, true, 1.0));
+    summary.stop_cause = Some(StopCause::Signal);
+    summary
+}
+
+/// Changed in the middle of a pause that nobody ended; users only.
+pub(crate) fn left_paused() -> Summary {
+    let mut summary = models();
+    summary.tests.remove(0);
+    summary.changes = vec![
+        change(10.0, false, 0.5),
+        change(15.0, true, 0.5),
+        change(16.0, true, 1.0),
+    ];
     summary
 }
 
@@ -320,5 +405,9 @@ pub(crate) fn all() -> Vec<(&'static str, Summary)> {
         ("nothing", nothing()),
         ("long_labels", long_labels()),
         ("huge", huge()),
+        ("models", models()),
+        ("steered", steered()),
+        ("steered_much", steered_much()),
+        ("left_paused", left_paused()),
     ]
 }

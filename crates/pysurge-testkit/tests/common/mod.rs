@@ -1,7 +1,7 @@
 //! A run of manager, wire, engine and real processes over native tests, everything it told, and a look for processes left behind.
 
 use pysurge_core::event::{EventSink, RunEvent};
-use pysurge_core::plan::{Plan, TestPlan};
+use pysurge_core::plan::{Model, Plan, TestPlan};
 use pysurge_core::rate::Rate;
 use pysurge_core::summary::{Status, Summary};
 use pysurge_core::value::Value;
@@ -15,20 +15,18 @@ pub(crate) const MS: u64 = 1_000_000;
 /// An entry of the plan.
 pub(crate) fn test(class: &str, rate: &str, kwargs: &[(&str, Value)]) -> TestPlan {
     TestPlan {
-        test_class: class.into(),
         kwargs: kwargs
             .iter()
             .map(|(name, value)| ((*name).into(), value.clone()))
             .collect(),
-        rate: Rate::parse(rate).unwrap(),
+        ..TestPlan::new(class, Model::constant(Rate::parse(rate).unwrap()))
     }
 }
 
 pub(crate) fn plan(tests: Vec<TestPlan>, duration_ms: Option<u64>) -> Plan {
     Plan {
-        name: "native".into(),
-        tests,
         duration_ns: duration_ms.map(|ms| ms * MS),
+        ..Plan::new("native", tests)
     }
 }
 

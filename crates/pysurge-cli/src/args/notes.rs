@@ -1,0 +1,120 @@
+//! What stands below the flags in the help texts: examples and tables.
+
+use clap::builder::styling::AnsiColor;
+
+pub(super) const SHORT_NOTES: &str = "\
+First steps:
+  pysurge demo                       a first load test, in 15 seconds
+  pysurge check config.yml           run each test once, fire no load
+  pysurge run config.yml -d 5m       fire for five minutes, or until Ctrl+C
+
+`pysurge --help` says more, also about exit codes and the environment.";
+
+/// Examples and tables for the end of the long help.
+pub(super) fn long_notes() -> String {
+    let heading = |text: &str| {
+        let style = AnsiColor::Green.on_default().bold();
+        format!("{style}{text}:{style:#}")
+    };
+    format!(
+        "\
+{examples}
+  pysurge demo                       a first load test, in 15 seconds
+  pysurge check config.yml           run each test once, fire no load
+  pysurge plan config.yml            show what would be fired, fire nothing
+  pysurge run config.yml             fire until Ctrl+C
+  pysurge run config.yml -d 1h30m --workers 4 --results /tmp/results
+  pysurge control pause              ask the run that goes on to pause
+  pysurge -c config.yml -d 5         the form of pysurge 1.0.1: five minutes
+
+{config}
+  tests:
+  - test_class: package.module.ClassName  # found from the current folder on
+    kwargs: {{any: thing}}                  # for its __init__
+    rate: 0.2                             # iterations per second, all workers
+  Values may hold ${{NAME}} and ${{NAME:-default}}: variables of the environment.
+
+{steering}
+  On a terminal: p pauses and resumes, + and - change all rates, = sets them
+  back, s stops, h shows the keys; Ctrl+Z pauses as well. From elsewhere:
+  pysurge control, or the control socket of the run.
+
+{stopping}
+  Ctrl+C (or SIGTERM) starts nothing more and lets running iterations finish;
+  a second one abandons them. The report is always written.
+
+{exit_codes}
+  0    it ran to its end; some iterations may have failed
+  1    internal error
+  2    wrong usage or config, or a test cannot be loaded; nothing was fired.
+       Or there is nothing to control
+  3    no iteration passed, a test could not run at all, or all workers died
+  130  stopped by a second Ctrl+C, or by the first before anything was fired
+
+{environment}
+  NO_COLOR         no colours
+  CLICOLOR_FORCE   colours, also where the output is no terminal",
+        examples = heading("Examples"),
+        config = heading("Config"),
+        steering = heading("While it runs"),
+        stopping = heading("Stopping"),
+        exit_codes = heading("Exit codes"),
+        environment = heading("Environment"),
+    )
+}
+
+pub(super) const RUN_NOTES: &str = "\
+Examples:
+  pysurge run config.yml -d 90s
+  pysurge run config.yml -d 5m --workers 1 --quiet > report.txt
+  pysurge run config.yml -d 30s --no-results
+  pysurge run config.yml --tag smoke -o tests.0.rate=5 -o seed=7";
+
+pub(super) const CHECK_NOTES: &str = "\
+Examples:
+  pysurge check config.yml
+  pysurge check config.yml --debug && pysurge run config.yml -d 5m";
+
+pub(super) const PLAN_NOTES: &str = "\
+Examples:
+  pysurge plan config.yml -d 10m
+  pysurge plan config.yml --svg plan.svg
+  pysurge plan config.yml --json | jq .totals.planned";
+
+pub(super) const CONTROL_NOTES: &str = "\
+Examples:
+  pysurge control                    how all runs stand
+  pysurge control pause
+  pysurge control scale 1.5 --pid 4711
+  pysurge control stop --now";
+
+pub(super) const DEMO_NOTES: &str = "\
+Examples:
+  pysurge demo
+  pysurge demo -d 1m --rate 500";
+
+pub(super) const TARGET_NOTES: &str = "\
+Answers:
+  GET /           200
+  GET /items/N    200
+  POST /items     201
+  GET /delay/MS   200, after MS milliseconds
+  GET /freeze/MS  200; then no answer leaves for MS milliseconds
+  GET /stats      200, what was answered so far
+  anything else   404
+
+Example:
+  pysurge target --port 8080 --delay 5ms --log arrivals.log";
+
+pub(super) const COMPLETIONS_NOTES: &str = "\
+Examples:
+  pysurge completions bash > ~/.local/share/bash-completion/completions/pysurge
+  pysurge completions zsh > ~/.zfunc/_pysurge
+  pysurge completions fish > ~/.config/fish/completions/pysurge.fish";
+
+pub(super) const SCHEMA_NOTES: &str = "\
+Example:
+  pysurge schema config > config.schema.json
+
+An editor with YAML support then checks a config that begins with
+  # yaml-language-server: $schema=config.schema.json";

@@ -1,0 +1,154 @@
+//! Reads the recordings that a config replays, before anything is started: a file that is not there or cannot be understood is
+//! an error in the config, at the place that names it.
+
+use crate::error::CliError;
+use pysurge_config::Config;
+use pysurge_core::plan::{Model, Replay, Source};
+use pysurge_core::replay::Recording;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A longer file would not fit into the memory of the workers, who each read it.
+const MAX_BYTES: u64 = 1 << 30;
+
+/// Reads the recordings of a config. Their paths count from `folder`, which is absolute: the config's own.
+pub(super) fn read(config: &mut Config, folder: &Path) -> Result<(), CliError> {
+    for position in 0..config.plan.tests.len() {
+        let Some(replay) = replay(config, position) else {
+            continue;
+        };
+        let named = replay.file.clone();
+        if let Err(trouble) = fill(replay, folder) {
+            let message = format!("{named}: {}", trouble.what);
+            let errors = config.replay_error(position, &message, trouble.hint.as_deref());
+            return Err(CliError::Config(errors));
+        }
+    }
+    Ok(())
+}
+
+fn replay(config: &mut Config, position: usize) -> Option<&mut Replay> {
+    match &mut config.plan.tests[position].model {
+        Model::Open(open) => match &mut open.source {
+            Source::Replay(replay) => Some(replay),
+            Source::Rate(_) | Source::Stages { .. } | Source::Shape(_) => None,
+        },
+        Model::Closed(_) => None,
+    }
+}
+
+/// What is wrong with a file, and what to do about it.
+#[derive(Debug, PartialEq, Eq)]
+struct Trouble {
+    what: String,
+    hint: Option<String>,
+}
+
+fn fill(replay: &mut Replay, folder: &Path) -> Result<(), Trouble> {
+    let path = folder.join(&replay.file);
+    let bytes = bytes(&path, MAX_BYTES)?;
+    let recording = Recording::parse(&bytes, &replay.form).map_err(|error| Trouble {
+        what: error.to_string(),
+        hint: Some(error.hint()),
+    })?;
+    replay.file = text(path)?;
+    replay.digest = recording.digest();
+    replay.instants = Some(Arc::clone(recording.instants()));
+    Ok(())
+}
+
+fn bytes(path: &Path, limit_bytes: u64) -> Result<Vec<u8>, Trouble> {
+    let too_long = || Trouble {
+        what: format!("the file is longer than {limit_bytes} bytes"),
+        hint: Some("cut it into several, one per test".to_owned()),
+    };
+    let file = File::open(path).map_err(|error| unreadable(path, &error))?;
+    // The length of a pipe is not known beforehand: reading stops behind the limit.
+    if file.metadata().is_ok_and(|metadata| metadata.len() > limit_bytes) {
+        return Err(too_long());
+    }
+    let mut bytes = Vec::new();
+    file.take(limit_bytes + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| unreadable(path, &error))?;
+    if bytes.len() as u64 > limit_bytes {
+        return Err(too_long());
+    }
+    Ok(bytes)
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Trouble {
+    let (what, hint) = match error.kind() {
+        io::ErrorKind::NotFound => (
+            "the file is not there".to_owned(),
+            Some(format!(
+                "the path counts from the config's folder, so this is {}",
+                path.display()
+            )),
+        ),
+        io::ErrorKind::IsADirectory => ("this is a folder".to_owned(), None),
+        _ => (format!("the file cannot be read: {error}"), None),
+    };
+    Trouble { what, hint }
+}
+
+/// Workers are told the path as text.
+fn text(path: PathBuf) -> Result<String, Trouble> {
+    path.into_os_string().into_string().map_err(|path| Trouble {
+        what: format!("its path {} is not UTF-8", path.display()),
+        hint: Some("rename the folder".to_owned()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pysurge_core::replay::ReplayForm;
+    use std::fs;
+
+    fn replay(file: &str) -> Replay {
+        Replay {
+            file: file.into(),
+            form: ReplayForm::default(),
+            digest: 0,
+            instants: None,
+        }
+    }
+
+    #[test]
+    fn a_recording_is_found_from_the_configs_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.csv");
+        fs::write(&file, "t\n1\n2.5\n").unwrap();
+        for name in ["a.csv", file.to_str().unwrap()] {
+            let mut replay = replay(name);
+            fill(&mut replay, folder.path()).unwrap();
+            assert_eq!(Path::new(&replay.file), file);
+            assert_eq!(
+                replay.instants.as_deref(),
+                Some(&[1_000_000_000, 2_500_000_000][..])
+            );
+            assert_ne!(replay.digest, 0);
+        }
+    }
+
+    #[test]
+    fn files_that_cannot_be_replayed_are_told() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("bad.csv"), "t\n1\nx\n").unwrap();
+        fs::create_dir(folder.path().join("sub")).unwrap();
+        for (file, what, hint) in [
+            ("none.csv", "is not there", "the config's folder"),
+            ("sub", "a folder", ""),
+            ("bad.csv", "line 3, column `t`: `x`", ""),
+        ] {
+            let trouble = fill(&mut replay(file), folder.path()).unwrap_err();
+            assert!(trouble.what.contains(what), "{trouble:?}");
+            assert!(trouble.hint.unwrap_or_default().contains(hint), "{file}");
+        }
+        let long = bytes(&folder.path().join("bad.csv"), 5).unwrap_err();
+        assert!(long.what.contains("longer than 5 bytes"), "{long:?}");
+    }
+}

@@ -1,0 +1,434 @@
+//! The users of the closed model in one worker: who is free, who runs an iteration, who comes next and when. Pure: whoever owns it says what
+//! time it is. Instants are nanoseconds of plan time, so users do not grow impatient during a pause.
+//!
+//! | a user is | moves on | to |
+//! |---|---|---|
+//! | waiting, until an instant | claimed when it has come | running |
+//! | running | its iteration ends | waiting (its think time or pacing); retired where there are fewer users now |
+//! | retired | there are more users again | waiting |
+//!
+//! Everybody's next instant is drawn from the seed, the user and the number of the iteration alone: the same config gives
+//! the same waits. Iterations that were asked for in a number are dealt out to the workers beforehand and shared by the users of each.
+
+use crate::plan::{ClosedModel, SpanRange, Wait};
+use crate::schedule::{Factor, Stripe};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+/// An iteration that a user has begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Turn {
+    /// Which of the worker's users, from 0.
+    pub user: u32,
+    /// When it was due, plan time.
+    pub planned_ns: u64,
+}
+
+/// When somebody is due next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Due {
+    /// At this instant of plan time, which may have passed.
+    At(u64),
+    /// Nobody waits; the next is known when an iteration ends.
+    Unknown,
+    /// Nobody ever again.
+    Never,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    Waiting,
+    Running,
+    Retired,
+}
+
+/// The users of one worker.
+#[derive(Debug, Clone)]
+pub struct Users {
+    model: ClosedModel,
+    stripe: Stripe,
+    end_ns: Option<u64>,
+    /// Iterations that may still be begun; `None` for any number.
+    left: Option<u64>,
+    /// How many users this worker has now.
+    wanted: u32,
+    standings: Vec<Standing>,
+    /// Iterations begun, per user: numbers the random draws.
+    turns: Vec<u64>,
+    waiting: BinaryHeap<Reverse<(u64, u32)>>,
+    running: u32,
+}
+
+impl Users {
+    /// The users of a worker, who come in from `from_ns` on and begin nothing at or after `end_ns`.
+    pub fn new(
+        model: ClosedModel,
+        stripe: Stripe,
+        from_ns: u64,
+        end_ns: Option<u64>,
+        iterations: Option<u64>,
+    ) -> Self {
+        let left = iterations.map(|iterations| share_of_iterations(&model, stripe, iterations));
+        let wanted = share_of_users(model.users, stripe);
+        let mut users = Self {
+            stripe,
+            end_ns,
+            left,
+            wanted,
+            standings: Vec::new(),
+            turns: Vec::new(),
+            waiting: BinaryHeap::new(),
+            running: 0,
+            model,
+        };
+        for user in 0..wanted {
+            let number = u128::from(stripe.number_of(u64::from(user)).unwrap_or(u64::MAX));
+            let in_ramp = u128::from(users.model.ramp_up_ns) * number / u128::from(users.model.users.max(1));
+            let in_ramp_ns = u64::try_from(in_ramp).unwrap_or(u64::MAX);
+            users.admit(from_ns.saturating_add(in_ramp_ns));
+        }
+        users
+    }
+
+    fn admit(&mut self, at_ns: u64) {
+        let user = u32::try_from(self.standings.len()).expect("users number below 2^32");
+        self.standings.push(Standing::Waiting);
+        self.turns.push(0);
+        self.waiting.push(Reverse((at_ns, user)));
+    }
+
+    /// Begins the iteration of a user who is due, if there is one.
+    pub fn claim(&mut self, now_ns: u64) -> Option<Turn> {
+        match self.due() {
+            Due::At(planned_ns) if planned_ns <= now_ns => {
+                let Reverse((_, user)) = self.waiting.pop()?;
+                *self.standing(user) = Standing::Running;
+                self.turns[index(user)] += 1;
+                self.running += 1;
+                if let Some(left) = &mut self.left {
+                    *left -= 1;
+                }
+                Some(Turn { user, planned_ns })
+            }
+            _ => None,
+        }
+    }
+
+    /// When somebody is due next. Users who are too many now leave on the way.
+    pub fn due(&mut self) -> Due {
+        if self.left == Some(0) {
+            return Due::Never;
+        }
+        while let Some(Reverse((at_ns, user))) = self.waiting.peek().copied() {
+            if user >= self.wanted {
+                self.waiting.pop();
+                *self.standing(user) = Standing::Retired;
+            } else if self.end_ns.is_some_and(|end_ns| at_ns >= end_ns) {
+                break;
+            } else {
+                return Due::At(at_ns);
+            }
+        }
+        if self.running > 0 || self.end_ns.is_none() {
+            Due::Unknown
+        } else {
+            Due::Never
+        }
+    }
+
+    /// A user's iteration has ended.
+    pub fn ended(&mut self, turn: Turn, now_ns: u64) {
+        let Turn { user, planned_ns } = turn;
+        self.running -= 1;
+        if user >= self.wanted {
+            *self.standing(user) = Standing::Retired;
+            return;
+        }
+        let next_ns = match self.model.wait {
+            Wait::None => now_ns,
+            Wait::ThinkTime(range) => now_ns.saturating_add(self.draw_ns(range, user)),
+            Wait::Pacing(range) => planned_ns.saturating_add(self.draw_ns(range, user)).max(now_ns),
+        };
+        *self.standing(user) = Standing::Waiting;
+        self.waiting.push(Reverse((next_ns, user)));
+    }
+
+    /// As many users as planned times a factor from now on. New ones come in at once; who is too many leaves when its iteration ends.
+    pub fn scale(&mut self, factor: Factor, now_ns: u64) {
+        let total = (u64::from(self.model.users) * u64::from(factor.milli()) + 500) / 1_000;
+        let total = u32::try_from(total.max(1)).unwrap_or(u32::MAX);
+        self.wanted = share_of_users(total, self.stripe);
+        if self.left.is_some_and(|left| left > 0) {
+            // Somebody must do what this worker was dealt.
+            self.wanted = self.wanted.max(1);
+        }
+        for user in 0..self
+            .wanted
+            .min(u32::try_from(self.standings.len()).unwrap_or(u32::MAX))
+        {
+            if *self.standing(user) == Standing::Retired {
+                *self.standing(user) = Standing::Waiting;
+                self.waiting.push(Reverse((now_ns, user)));
+            }
+        }
+        while index(self.wanted) > self.standings.len() {
+            self.admit(now_ns);
+        }
+    }
+
+    /// Nothing is begun at or after an instant; a later one than before changes nothing.
+    pub fn end_at(&mut self, end_ns: u64) {
+        self.end_ns = Some(self.end_ns.map_or(end_ns, |before| before.min(end_ns)));
+    }
+
+    /// How many users this worker has now.
+    pub fn count(&self) -> u32 {
+        self.wanted
+    }
+
+    /// How many of them run an iteration.
+    pub fn running(&self) -> u32 {
+        self.running
+    }
+
+    fn standing(&mut self, user: u32) -> &mut Standing {
+        &mut self.standings[index(user)]
+    }
+
+    fn draw_ns(&self, range: SpanRange, user: u32) -> u64 {
+        let width = range.max_ns - range.min_ns;
+        if width == 0 {
+            return range.min_ns;
+        }
+        let number = self.stripe.number_of(u64::from(user)).unwrap_or(u64::MAX);
+        let bits = mix(self.model.seed ^ mix(number ^ mix(self.turns[index(user)])));
+        let part = (u128::from(bits) * (u128::from(width) + 1)) >> 64;
+        range.min_ns + u64::try_from(part).expect("not above the width")
+    }
+}
+
+/// How many of `users` are a worker's.
+pub fn share_of_users(users: u32, stripe: Stripe) -> u32 {
+    u32::try_from(stripe.share_of(u64::from(users))).expect("not more than there are")
+}
+
+/// How many of `iterations` a worker's users share: in proportion to how many users they are, and exact in sum.
+pub fn share_of_iterations(model: &ClosedModel, stripe: Stripe, iterations: u64) -> u64 {
+    let users_before = |worker: u32| -> u128 {
+        (0..worker)
+            .map(|worker| u128::from(share_of_users(model.users, Stripe { worker, ..stripe })))
+            .sum()
+    };
+    let up_to = |users: u128| u128::from(iterations) * users / u128::from(model.users.max(1));
+    let share = up_to(users_before(stripe.worker + 1)) - up_to(users_before(stripe.worker));
+    u64::try_from(share).expect("a part of a 64-bit number")
+}
+
+fn index(user: u32) -> usize {
+    usize::try_from(user).expect("32 bits fit")
+}
+
+/// `SplitMix64`'s finalizer (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014).
+fn mix(value: u64) -> u64 {
+    let mut z = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const MS: u64 = 1_000_000;
+
+    fn model(users: u32, wait: Wait) -> ClosedModel {
+        ClosedModel {
+            users,
+            wait,
+            ramp_up_ns: 0,
+            seed: 0,
+        }
+    }
+
+    fn constant(ns: u64) -> SpanRange {
+        SpanRange {
+            min_ns: ns,
+            max_ns: ns,
+        }
+    }
+
+    fn whole(model: ClosedModel) -> Users {
+        Users::new(model, Stripe::WHOLE, 0, None, None)
+    }
+
+    #[test]
+    fn as_many_run_as_there_are() {
+        let mut users = whole(model(3, Wait::None));
+        let turns: Vec<Turn> = std::iter::from_fn(|| users.claim(0)).collect();
+        assert_eq!((turns.len(), users.running()), (3, 3));
+        assert_eq!(users.due(), Due::Unknown);
+        users.ended(turns[1], 7);
+        assert_eq!(users.due(), Due::At(7));
+        assert_eq!(
+            users.claim(9),
+            Some(Turn {
+                user: turns[1].user,
+                planned_ns: 7
+            })
+        );
+        assert_eq!(users.claim(9), None);
+    }
+
+    #[test]
+    fn think_time_counts_from_the_end_and_pacing_from_the_start() {
+        for (wait, next_ns, after_a_long_one_ns) in [
+            (Wait::ThinkTime(constant(100)), 130, 600),
+            (Wait::Pacing(constant(100)), 100, 500),
+            (Wait::None, 30, 500),
+        ] {
+            for (ends_ns, expected) in [(30, next_ns), (500, after_a_long_one_ns)] {
+                let mut users = whole(model(1, wait));
+                let turn = users.claim(0).unwrap();
+                users.ended(turn, ends_ns);
+                assert_eq!(users.due(), Due::At(expected), "{wait:?}, ended at {ends_ns}");
+            }
+        }
+    }
+
+    #[test]
+    fn users_come_in_one_after_the_other() {
+        let model = ClosedModel {
+            ramp_up_ns: 1_000,
+            ..model(4, Wait::None)
+        };
+        let at = |worker| {
+            let mut users = Users::new(model.clone(), Stripe { worker, workers: 2 }, 50, None, None);
+            std::iter::from_fn(move || users.claim(u64::MAX).map(|turn| turn.planned_ns)).collect::<Vec<_>>()
+        };
+        assert_eq!((at(0), at(1)), (vec![50, 550], vec![300, 800]));
+    }
+
+    #[test]
+    fn iterations_are_shared_exactly() {
+        let mut users = Users::new(model(2, Wait::None), Stripe::WHOLE, 0, None, Some(3));
+        let (a, b) = (users.claim(0).unwrap(), users.claim(0).unwrap());
+        users.ended(a, 1);
+        let c = users.claim(1).unwrap();
+        assert_eq!(users.due(), Due::Never);
+        users.ended(b, 2);
+        users.ended(c, 2);
+        assert_eq!((users.claim(9), users.due()), (None, Due::Never));
+    }
+
+    #[test]
+    fn nobody_begins_after_the_end() {
+        let mut users = Users::new(
+            model(2, Wait::ThinkTime(constant(10))),
+            Stripe::WHOLE,
+            0,
+            Some(15),
+            None,
+        );
+        let (a, b) = (users.claim(0).unwrap(), users.claim(0).unwrap());
+        users.ended(a, 4);
+        assert_eq!(users.due(), Due::At(14));
+        users.ended(b, 5);
+        let late = users
+            .claim(20)
+            .expect("due before the end, though claimed after it");
+        assert_eq!(late.planned_ns, 14);
+        assert_eq!(users.claim(20), None);
+        assert_eq!(users.due(), Due::Unknown);
+        users.ended(late, 21);
+        assert_eq!(users.due(), Due::Never);
+    }
+
+    #[test]
+    fn users_leave_and_come_back() {
+        let mut users = whole(model(4, Wait::None));
+        let turns: Vec<Turn> = std::iter::from_fn(|| users.claim(0)).collect();
+        users.scale(Factor::from_milli(500).unwrap(), 10);
+        assert_eq!(users.count(), 2);
+        for turn in turns {
+            users.ended(turn, 11);
+        }
+        assert_eq!(std::iter::from_fn(|| users.claim(12)).count(), 2);
+        users.scale(Factor::from_milli(1_500).unwrap(), 20);
+        assert_eq!(std::iter::from_fn(|| users.claim(20)).count(), 4);
+        assert_eq!((users.running(), users.count()), (6, 6));
+    }
+
+    #[test]
+    fn random_waits_are_uniform_and_repeat() {
+        let range = SpanRange {
+            min_ns: 1_000,
+            max_ns: 1_003,
+        };
+        let draws = |seed| -> Vec<u64> {
+            let mut users = whole(ClosedModel {
+                seed,
+                ..model(1, Wait::ThinkTime(range))
+            });
+            let mut now_ns = 0;
+            let mut draws = Vec::new();
+            for _ in 0..8_000 {
+                let turn = users.claim(now_ns).unwrap();
+                users.ended(turn, now_ns);
+                let Due::At(next_ns) = users.due() else { panic!() };
+                draws.push(next_ns - now_ns);
+                now_ns = next_ns;
+            }
+            draws
+        };
+        assert_eq!(draws(1), draws(1));
+        assert_ne!(draws(1), draws(2));
+        for value in 1_000..=1_003 {
+            let seen = draws(1).iter().filter(|&&draw| draw == value).count();
+            assert!((1_850..2_150).contains(&seen), "{value}: {seen}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn shares_add_up(users in 1u32..200, workers in 1u32..40, iterations in 0u64..1_000_000) {
+            let model = model(users, Wait::None);
+            let stripes = (0..workers).map(|worker| Stripe { worker, workers });
+            let sum_users: u32 = stripes.clone().map(|stripe| share_of_users(users, stripe)).sum();
+            let sum: u64 = stripes.clone().map(|stripe| share_of_iterations(&model, stripe, iterations)).sum();
+            prop_assert_eq!((sum_users, sum), (users, iterations));
+            for stripe in stripes {
+                prop_assert!(share_of_users(users, stripe) > 0 || share_of_iterations(&model, stripe, iterations) == 0);
+            }
+        }
+
+        #[test]
+        fn never_more_in_flight_than_users(
+            steps in prop::collection::vec((0u64..20, any::<bool>(), prop::option::weighted(0.1, 100u32..3_000)), 1..200),
+        ) {
+            let mut users = whole(model(10, Wait::ThinkTime(SpanRange { min_ns: 0, max_ns: 5 })));
+            let (mut now_ns, mut running) = (0, Vec::new());
+            for (step_ns, claims, factor) in steps {
+                now_ns += step_ns;
+                if let Some(milli) = factor {
+                    users.scale(Factor::from_milli(milli).unwrap(), now_ns);
+                }
+                if claims {
+                    running.extend(users.claim(now_ns));
+                } else if !running.is_empty() {
+                    users.ended(running.remove(0), now_ns);
+                }
+                prop_assert_eq!(users.running() as usize, running.len());
+                let known: usize = users.standings.iter().filter(|s| **s == Standing::Waiting).count();
+                prop_assert_eq!(known, users.waiting.len());
+            }
+            // Whoever is left over leaves; then exactly as many are in flight as there are users.
+            for turn in running.drain(..) {
+                users.ended(turn, now_ns);
+            }
+            let claimed = std::iter::from_fn(|| users.claim(now_ns + MS)).count();
+            prop_assert_eq!(claimed, users.count() as usize);
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! What a simulated worker fires of one test, and what it tells of it.
+
+use pysurge_core::measure::Measures;
+use pysurge_core::plan::{Model, Plan, Source};
+use pysurge_core::schedule::{Change, Course, StripedSchedule};
+use pysurge_core::users::{Due, Users};
+use pysurge_core::wire::{PartSnapshot, Start, TestSnapshot};
+
+/// How long an iteration of a user takes.
+const ITERATION_NS: u64 = 30_000_000;
+
+pub(super) struct Feed {
+    origin: Origin,
+    warmup_ends_ns: u64,
+    /// Measured, and of the warm-up.
+    planned: [u64; 2],
+    told: [u64; 2],
+}
+
+enum Origin {
+    Open(StripedSchedule),
+    Closed(Users),
+}
+
+impl Feed {
+    /// What a worker is to fire of each test, as `Start` says.
+    pub(super) fn of_all(plan: &Plan, start: &Start) -> Vec<Option<Self>> {
+        let mut plan = plan.clone();
+        for (test, samples) in plan.tests.iter_mut().zip(&start.shapes) {
+            if let Model::Open(open) = &mut test.model
+                && let Source::Shape(shape) = &mut open.source
+            {
+                assert!(samples.is_some(), "a shape without samples");
+                shape.samples.clone_from(samples);
+            }
+        }
+        let feed = |position: usize| {
+            let stripe = start.stripes[position]?;
+            let test = &plan.tests[position];
+            let origin = match &test.model {
+                Model::Open(_) => Origin::Open(plan.schedule(position)?.stripe(stripe)),
+                Model::Closed(model) => Origin::Closed(Users::new(
+                    model.clone(),
+                    stripe,
+                    test.start_delay_ns,
+                    test.end_ns(start.duration_ns),
+                    test.iterations,
+                )),
+            };
+            Some(Self {
+                origin,
+                warmup_ends_ns: test.warmup_ends_ns(),
+                planned: [0; 2],
+                told: [0; 2],
+            })
+        };
+        (0..plan.tests.len()).map(feed).collect()
+    }
+
+    pub(super) fn change(&mut self, change: Change, course: &Course) {
+        match &mut self.origin {
+            Origin::Open(schedule) => schedule.change(change),
+            Origin::Closed(users) => users.scale(change.factor, course.plan_ns(change.at_ns)),
+        }
+    }
+
+    /// Everything that was planned before an instant of plan time has ended; of the news of the last snapshot, a third was interrupted.
+    pub(super) fn snapshot(&mut self, until_ns: u64, last: bool) -> TestSnapshot {
+        let ended = match &mut self.origin {
+            Origin::Open(schedule) => {
+                let warmup = schedule.count_before_plan(until_ns.min(self.warmup_ends_ns));
+                let measured = schedule.count_before_plan(until_ns) - warmup;
+                // What was claimed before the stop was heard of stays claimed.
+                self.planned = [self.planned[0].max(measured), self.planned[1].max(warmup)];
+                let ends_ns = schedule.schedule().ends_plan_ns();
+                ends_ns.is_some_and(|ends_ns| ends_ns <= until_ns)
+            }
+            Origin::Closed(users) => {
+                while let Some(turn) = until_ns.checked_sub(1).and_then(|now_ns| users.claim(now_ns)) {
+                    self.planned[usize::from(turn.planned_ns < self.warmup_ends_ns)] += 1;
+                    users.ended(turn, turn.planned_ns + ITERATION_NS);
+                }
+                users.due() == Due::Never
+            }
+        };
+        TestSnapshot {
+            measured: self.part(0, last),
+            warmup: self.part(1, last),
+            ended,
+            ..TestSnapshot::default()
+        }
+    }
+
+    fn part(&mut self, which: usize, last: bool) -> PartSnapshot {
+        let news = self.planned[which] - self.told[which];
+        self.told[which] = self.planned[which];
+        let interrupted = if last { news / 3 } else { 0 };
+        let ended = news - interrupted;
+        PartSnapshot {
+            planned: self.planned[which],
+            dropped: 0,
+            interrupted,
+            measures: Measures {
+                passed: ended - ended / 4,
+                failed: ended / 4,
+                ..Measures::default()
+            },
+        }
+    }
+}

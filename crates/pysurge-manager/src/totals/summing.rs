@@ -1,0 +1,184 @@
+//! The totals as a summary: what is known at a moment, in the form that every view shows.
+
+use super::{Parts, TestTotals, Totals};
+use crate::clock::{Epoch, iso_utc};
+use crate::worker::Worker;
+use pysurge_core::VERSION;
+use pysurge_core::account::Account;
+use pysurge_core::event::StopReason;
+use pysurge_core::plan::{Plan, TestPlan};
+use pysurge_core::summary::{
+    ChangeSummary, Durations, FailureFigures, MAX_CHANGES, MetricFigures, ModelName, SCHEMA_VERSION, Status,
+    StopCause, Summary, TestSummary, WarmupSummary, WorkerSummary,
+};
+use pysurge_core::verdict::{Evidence, Verdict, judge};
+
+/// When a summary is taken, and of what.
+#[derive(Debug)]
+pub(crate) struct Moment<'a> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) epoch: Epoch,
+    /// When iterations started; `None` where no test could run.
+    pub(crate) started_ns: Option<u64>,
+    /// Now, while the run goes on; then the end of the plan.
+    pub(crate) plan_ends_ns: u64,
+    /// Now, while the run goes on; then the end of the last iteration.
+    pub(crate) ends_ns: u64,
+    pub(crate) status: Status,
+    pub(crate) reason: Option<StopReason>,
+    pub(crate) workers: &'a [Worker],
+}
+
+impl Moment<'_> {
+    fn since_start_ns(&self, at_ns: u64) -> u64 {
+        self.started_ns
+            .map_or(0, |started_ns| at_ns.saturating_sub(started_ns))
+    }
+}
+
+impl Totals {
+    /// Everything that is known at a moment.
+    pub(crate) fn summary(&self, moment: &Moment<'_>) -> Summary {
+        let plan_ends_ns = moment.since_start_ns(moment.plan_ends_ns);
+        let plan_ns = self.course.plan_ns(plan_ends_ns);
+        let accounts = self.accounts(plan_ns);
+        let mut account = Account::default();
+        for of_test in &accounts {
+            account += of_test.measured;
+        }
+        let tests = self.tests.iter().zip(&accounts).zip(&moment.plan.tests);
+        Summary {
+            schema_version: SCHEMA_VERSION,
+            pysurge_version: VERSION.to_owned(),
+            name: moment.plan.name.clone(),
+            tags: moment.plan.tags.clone(),
+            status: moment.status,
+            stop_cause: moment.reason.map(stop_cause),
+            exit_code: None,
+            started_at: iso_utc(moment.epoch.wall_of(moment.started_ns.unwrap_or(moment.ends_ns))),
+            planned_duration_s: self.planned_ns(moment.plan.duration_ns).map(seconds),
+            duration_s: seconds(plan_ns),
+            paused_s: seconds(self.course.paused_ns(plan_ends_ns)),
+            factor: self.course.now().factor.as_f64(),
+            changes: self.changes(),
+            elapsed_s: seconds(moment.since_start_ns(moment.ends_ns)),
+            verdict: self.verdict(&accounts, moment.workers.len()),
+            account,
+            tests: tests
+                .map(|((test, account), plan)| TestSummary {
+                    asked_rate_per_s: test.asked_rate_per_s(self, plan_ns),
+                    achieved_rate_per_s: test.achieved_rate_per_s(
+                        self,
+                        &account.measured,
+                        moment.status,
+                        plan_ns,
+                    ),
+                    ..test.summary(plan, account)
+                })
+                .collect(),
+            workers: worker_summaries(moment.workers),
+            output_dropped: moment.workers.iter().map(|worker| worker.logs_dropped).sum(),
+        }
+    }
+
+    fn changes(&self) -> Vec<ChangeSummary> {
+        let changes = self.course.changes().take(MAX_CHANGES);
+        changes
+            .map(|change| ChangeSummary {
+                at_s: seconds(change.at_ns),
+                paused: change.paused,
+                factor: change.factor.as_f64(),
+            })
+            .collect()
+    }
+
+    /// The warm-up is no evidence: whoever wants the generator to be warm says so with it.
+    fn verdict(&self, accounts: &[Parts<Account>], workers: usize) -> Verdict {
+        let workers_of_run = u32::try_from(workers).expect("workers number far below 2^32");
+        let verdicts = self.tests.iter().zip(accounts).map(|(test, account)| {
+            judge(&Evidence {
+                label: &test.info.label,
+                // While the run goes on, what runs has been started; how it ends is not told yet.
+                account: Account {
+                    interrupted: account.measured.interrupted + test.in_flight(),
+                    ..account.measured
+                },
+                lateness: &test.measured.lateness,
+                service_time: &test.measured.service_time,
+                workers: test.workers(),
+                workers_of_run,
+            })
+        });
+        Verdict::worst(verdicts)
+    }
+}
+
+impl TestTotals {
+    /// Without the rates.
+    fn summary(&self, plan: &TestPlan, account: &Parts<Account>) -> TestSummary {
+        let measures = &self.measured;
+        TestSummary {
+            label: self.info.label.clone(),
+            summary: self.info.summary.clone(),
+            test_class: plan.test_class.clone(),
+            name: plan.name.clone(),
+            tags: plan.tags.clone(),
+            model: if plan.model.is_closed() {
+                ModelName::Closed
+            } else {
+                ModelName::Open
+            },
+            load: plan.load_in_words(),
+            warmup: (plan.warmup_ns > 0).then(|| WarmupSummary {
+                duration_s: seconds(plan.warmup_ns),
+                account: account.warmup,
+                response_time: Durations::of(&self.warmup.response_time),
+                service_time: Durations::of(&self.warmup.service_time),
+                failures: FailureFigures::of_all(&self.warmup.failures),
+            }),
+            not_run: self.not_run.clone(),
+            workers: self.workers(),
+            account: account.measured,
+            in_flight: self.in_flight(),
+            asked_rate_per_s: None,
+            achieved_rate_per_s: 0.0,
+            response_time: Durations::of(&measures.response_time),
+            service_time: Durations::of(&measures.service_time),
+            lateness: Durations::of(&measures.lateness),
+            setup: Durations::of(&measures.setup),
+            teardown: Durations::of(&measures.teardown),
+            metrics: MetricFigures::of_all(&measures.metrics),
+            metrics_refused: measures.metrics.refused(),
+            failures: FailureFigures::of_all(&measures.failures),
+            failures_overflow: measures.failures.overflow(),
+        }
+    }
+}
+
+/// Nanoseconds as they leave the program.
+#[expect(clippy::cast_precision_loss, reason = "seconds at the edge are floats")]
+pub(crate) fn seconds(ns: u64) -> f64 {
+    ns as f64 / 1e9
+}
+
+fn stop_cause(reason: StopReason) -> StopCause {
+    match reason {
+        StopReason::Duration => StopCause::Duration,
+        StopReason::Iterations => StopCause::Iterations,
+        StopReason::Signal => StopCause::Signal,
+        StopReason::SecondSignal => StopCause::SecondSignal,
+        StopReason::WorkersLost => StopCause::WorkersLost,
+    }
+}
+
+fn worker_summaries(workers: &[Worker]) -> Vec<WorkerSummary> {
+    let summaries = (0u32..).zip(workers).map(|(number, worker)| WorkerSummary {
+        worker: number,
+        pid: worker.pid,
+        end: worker.end,
+        death: worker.death.clone(),
+        cpu_s: seconds(worker.cpu_ns),
+        rss_bytes: worker.rss_bytes,
+    });
+    summaries.collect()
+}
