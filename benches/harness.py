@@ -91,19 +91,20 @@ def pysurge(
     *,
     workers: int | None = 1,
     kwargs: dict[str, Any] | None = None,
+    load: dict[str, Any] | None = None,
     env: dict[str, str] | None = None,
     core: int | None = None,
     watch: bool = False,
 ) -> Run:
-    """One run of one class of `cases` in a temporary folder."""
+    """One run of one class of `cases` in a temporary folder, at a rate or under another load."""
     with tempfile.TemporaryDirectory(prefix="pysurge-bench-") as folder:
-        config = {"tests": [{"test_class": f"cases.{case}", "kwargs": kwargs or {}, "rate": rate}]}
+        config = {"tests": [{"test_class": f"cases.{case}", "kwargs": kwargs or {}, **(load or {"rate": rate})}]}
         # JSON is YAML.
         Path(folder, "config.yml").write_text(json.dumps(config), encoding="utf-8")
         command = [PYSURGE, "run", "config.yml", "-d", duration, "--quiet", "--results", "results"]
         if workers is not None:
             command += ["--workers", str(workers)]
-        note([*command, "#", case, f"{rate:g}/s"])
+        note([*command, "#", case, json.dumps(load) if load else f"{rate:g}/s"])
         started_wall_s = time.time()
         with on_core(core):
             process = subprocess.Popen(

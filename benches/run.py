@@ -18,11 +18,12 @@ import harness
 import machine
 import peers
 from report import Figure, as_json, loudly, table
-from rows import dispatch, evenness, exact, http, lateness, memory, startup
+from rows import dispatch, evenness, exact, http, lateness, memory, models, startup
 
 ROWS: dict[str, ModuleType] = {
     "dispatch": dispatch,
     "exact": exact,
+    "models": models,
     "lateness": lateness,
     "evenness": evenness,
     "memory": memory,

@@ -293,6 +293,30 @@ if __name__ == "__main__":
     assert done.stdout.endswith("the script goes on\n")
 
 
+def test_manager_takes_every_key_of_a_config(run_pysurge):
+    script = (
+        SCRIPT_HEAD
+        + """
+class Idle(TestCase):
+    def run(self):
+        pass
+
+if __name__ == "__main__":
+    tests = [
+        {"test_class": "__main__.Idle", "stages": [{"duration": "1s", "rate": 20}], "name": "ramp"},
+        {"test_class": "__main__.Idle", "users": 2, "iterations": 50},
+    ]
+    Manager({"workers": 1, "tests": tests}, None).start()
+    print("the script goes on")
+"""
+    )
+    done = run_pysurge(["script.py"], {"script.py": script}, program=[sys.executable])
+    assert done.returncode == 0, done.stderr
+    assert "fired 10 total tests" in done.stdout
+    assert "fired 50 total tests" in done.stdout
+    assert done.stdout.endswith("the script goes on\n")
+
+
 def test_manager_without_duration_runs_until_ctrl_c(start_pysurge):
     script = (
         SCRIPT_HEAD

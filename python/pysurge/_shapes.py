@@ -5,6 +5,7 @@ import math
 import os
 import sys
 from collections.abc import Callable, Sequence
+from types import ModuleType
 from typing import Any, NamedTuple
 
 from . import _loader
@@ -82,7 +83,7 @@ def _rate_at(name: str, rate: Callable[[float], Any], t_s: float) -> float | Non
 
 def _find(name: str, folders: Sequence[str]) -> Callable[[float], Any]:
     file, colon, attribute = name.rpartition(":")
-    found = _in_file(name, file, attribute, folders) if colon else _loader.find(name, folders)
+    found = _in_file(name, file, attribute, folders) if colon else _in_module(name, folders)
     if not callable(found):
         hint = "name a function that takes the seconds since the test's start and returns iterations per second"
         raise _loader.refuse("shape", f"shape `{name}` is no function but {type(found).__name__}", hint)
@@ -91,6 +92,22 @@ def _find(name: str, folders: Sequence[str]) -> Callable[[float], Any]:
         hint = "give it one parameter: the seconds since the test's start"
         raise _loader.refuse("shape", f"shape `{name}` cannot be called: {refusal}", hint)
     return found  # type: ignore[no-any-return]
+
+
+def _in_module(name: str, folders: Sequence[str]) -> Any:
+    try:
+        return _loader.find(name, folders)
+    except _loader.RefusedError as refused:
+        owner, _, attribute = name.rpartition(".")
+        module = sys.modules.get(owner)
+        if module is None or hasattr(module, attribute):
+            raise
+        raise _loader.RefusedError(refused.problem._replace(hint=_similar_function(attribute, module))) from None
+
+
+def _similar_function(attribute: str, module: ModuleType) -> str | None:
+    functions = [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
+    return _loader.similar(attribute, functions)
 
 
 def _in_file(name: str, file: str, attribute: str, folders: Sequence[str]) -> Any:
@@ -113,8 +130,7 @@ def _in_file(name: str, file: str, attribute: str, folders: Sequence[str]) -> An
     try:
         return getattr(module, attribute)
     except AttributeError:
-        functions = [each for each, value in vars(module).items() if callable(value) and not each.startswith("_")]
-        hint = _loader.similar(attribute, functions)
+        hint = _similar_function(attribute, module)
         raise _loader.refuse("shape", f"`{file}` has no `{attribute}`", hint) from None
 
 

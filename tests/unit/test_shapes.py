@@ -57,6 +57,11 @@ def test_what_is_called_need_be_no_function(sample):
     assert sample("curves_of_mine.curve", 0.2).rates == [7, 7, 7]
 
 
+@pytest.mark.parametrize("name", ["curves_of_mine.linea", "curves_of_mine.py:linea"])
+def test_a_typo_is_answered_with_what_was_meant(sample, name):
+    assert sample(name, 1).hint == "did you mean `linear`?"
+
+
 def test_a_long_profile_is_sampled_less_finely(sample):
     samples = sample("curves_of_mine.linear", 86_400)
     assert len(samples.rates) <= 36_001

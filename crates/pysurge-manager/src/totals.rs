@@ -48,8 +48,8 @@ struct Share {
     told: Parts<Account>,
     /// Up to when it was told, run time.
     told_ns: u64,
-    /// It told that nothing more will be started and nothing runs.
-    ended: bool,
+    /// When it told that nothing more will be started, run time.
+    ended_ns: Option<u64>,
     /// It was lost before the warm-up had ended.
     lost_in_warmup: bool,
     in_flight: u64,
@@ -207,7 +207,9 @@ impl Totals {
             add_part(&mut share.told.measured, &news.measured);
             add_part(&mut share.told.warmup, &news.warmup);
             share.told_ns = told_ns;
-            share.ended = news.ended;
+            if news.ended {
+                share.ended_ns.get_or_insert(told_ns);
+            }
             share.in_flight = u64::from(news.in_flight);
             total.late_start_ns = total.late_start_ns.max(news.late_start_ns);
             total.measured.merge(&news.measured.measures);
@@ -300,7 +302,7 @@ fn shares_of(able: &[bool], workers: usize) -> Vec<Option<Share>> {
                 fate: Fate::Live,
                 told: Parts::default(),
                 told_ns: 0,
-                ended: false,
+                ended_ns: None,
                 lost_in_warmup: false,
                 in_flight: 0,
             }

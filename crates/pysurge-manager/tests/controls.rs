@@ -246,16 +246,17 @@ fn a_plan_loads_and_fires_nothing() {
 
 #[test]
 fn what_will_be_short_is_told_before_the_start() {
-    let mut test = TestPlan::new("a.A", constant("100"));
-    test.max_duration_ns = Some(60 * NANOS_PER_SEC);
-    let short = Plan {
-        duration_ns: Some(100 * MS),
-        ..Plan::new("n", vec![test])
+    let plan_of = |rate, duration_ns| {
+        let mut test = TestPlan::new("a.A", constant(rate));
+        test.max_duration_ns = Some(60 * NANOS_PER_SEC);
+        Plan {
+            duration_ns: Some(duration_ns),
+            ..Plan::new("n", vec![test])
+        }
     };
-    let long = Plan {
-        duration_ns: Some(3_600 * NANOS_PER_SEC),
-        ..short.clone()
-    };
+    // Six thousand iterations, which all may run at once.
+    let short = plan_of("60000", 100 * MS);
+    let long = plan_of("100", 3_600 * NANOS_PER_SEC);
     for (plan, mission) in [(&short, Mission::Run), (&long, Mission::Check)] {
         let mut settings = settings(&["good"], 2);
         settings.mission = mission;

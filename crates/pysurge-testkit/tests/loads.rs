@@ -154,6 +154,43 @@ fn iterations_are_exact_in_both_models() {
 }
 
 #[test]
+fn closed_iterations_have_the_rate_of_the_time_they_took() {
+    let sleep = [("ms", Value::Int(20))];
+    let short = TestPlan {
+        iterations: Some(20),
+        ..under(users(4, Wait::None), "native.Sleep", &sleep)
+    };
+    let ran = run(
+        &plan(vec![short, test("native.Noop", "10", &[])], Some(2_000)),
+        &workers(2),
+    );
+    let [short, _] = &ran.summary().tests[..] else {
+        panic!("two tests")
+    };
+    assert_eq!(short.account, passed(20));
+    // Five turns of 20 ms; beside a run of two seconds that would be 10/s.
+    assert!(
+        (30.0..=250.0).contains(&short.achieved_rate_per_s),
+        "{}",
+        short.achieved_rate_per_s
+    );
+}
+
+#[test]
+fn a_hung_iteration_does_not_hold_up_the_end_of_the_closed_model() {
+    let hangs = TestPlan {
+        iterations: Some(5),
+        ..under(users(2, Wait::None), "native.Hang", &[("after", Value::Int(4))])
+    };
+    let mut settings = workers(1);
+    (settings.deadlines.catch_up_ns, settings.deadlines.grace_ns) = (0, 100 * MS);
+    let ran = run(&plan(vec![hangs], None), &settings);
+    let account = ran.summary().account;
+    assert_eq!((account.planned, account.passed, account.interrupted), (5, 4, 1));
+    assert_eq!(ran.summary().stop_cause, Some(StopCause::Iterations));
+}
+
+#[test]
 fn iterations_are_exact_though_a_worker_crashes() {
     for model in [Model::constant(rate("500")), users(6, Wait::None)] {
         let test = TestPlan {

@@ -118,8 +118,9 @@ impl TestTotals {
 
     /// When all iterations of the closed model were done, where the config gives their number and they are.
     fn done_ns(&self, totals: &Totals) -> Option<u64> {
-        let done =
-            |share: &Share| share.ended || share.fate != Fate::Live || self.dealt_in_number(share) == Some(0);
+        let done = |share: &Share| {
+            share.ended_ns.is_some() || share.fate != Fate::Live || self.dealt_in_number(share) == Some(0)
+        };
         let counted = matches!(
             self.origin,
             Origin::Closed {
@@ -130,8 +131,9 @@ impl TestTotals {
         if !counted || !self.shares.iter().flatten().all(done) {
             return None;
         }
-        let told_ns = self.shares.iter().flatten().map(|share| share.told_ns).max();
-        told_ns.map(|told_ns| totals.course.plan_ns(told_ns))
+        let of_share = |share: &Share| share.ended_ns.unwrap_or(share.told_ns);
+        let done_ns = self.shares.iter().flatten().map(of_share).max();
+        done_ns.map(|done_ns| totals.course.plan_ns(done_ns))
     }
 
     /// From when to when iterations count, up to an instant of plan time.
