@@ -1,18 +1,16 @@
 //! What a pool's threads claim: the arrivals of a schedule (the open model), or the turns of users (the closed). A claimed iteration is run by
 //! the claiming thread and no other.
 //!
-//! In the open model a claim is one compare-and-swap on the index of the next arrival; what a thread knows of the schedule is its
-//! own [`View`], taken anew where the schedule was changed live. In the closed model a short lock guards the users; it is never held
-//! across a wait.
+//! In the open model a claim is one compare-and-swap on a [`Cursor`]: the index of the next arrival, and the epoch of the schedule. What a
+//! thread knows of the schedule is its own [`View`]; a live change begins a new epoch, so nobody can claim by what is no longer true, and
+//! whose arrivals are warm-up follows from their index alone. In the closed model a short lock guards the users; it is never held across a
+//! wait.
 
 use parking_lot::Mutex;
 use pysurge_core::schedule::{Change, Course, Memo, NOT_IN_SIGHT, StripedSchedule};
 use pysurge_core::users::{Due, Turn, Users};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-
-/// Set in the cursor once nothing more may be claimed.
-const CLOSED: u64 = 1 << 63;
 
 /// What a pool is to run.
 #[derive(Debug, Clone)]
@@ -96,28 +94,13 @@ impl Parted {
     }
 }
 
-/// The same, counted by many threads.
-#[derive(Debug, Default)]
-struct Counters {
-    measured: AtomicU64,
-    warmup: AtomicU64,
-}
-
-impl Counters {
-    fn add(&self, part: Part, count: u64) {
-        let counter = match part {
-            Part::Measured => &self.measured,
-            Part::Warmup => &self.warmup,
-        };
-        counter.fetch_add(count, Ordering::AcqRel);
-    }
-
-    fn get(&self) -> Parted {
-        Parted {
-            measured: self.measured.load(Ordering::Acquire),
-            warmup: self.warmup.load(Ordering::Acquire),
-        }
-    }
+/// How far a feed has got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Progress {
+    /// Iterations that were claimed.
+    pub(super) claimed: Parted,
+    /// Iterations claimed or dropped; once the feed is closed, all that the plan has.
+    pub(super) planned: Parted,
 }
 
 /// An iteration that the calling thread, and no other, is to run.
@@ -128,6 +111,8 @@ pub(super) struct Claim {
     pub(super) part: Part,
     /// Its number among the test's arrivals in all workers; `None` in the closed model.
     pub(super) number: Option<u64>,
+    /// Where durations end the schedule, nanoseconds of `CLOCK_MONOTONIC`.
+    pub(super) ends_ns: u64,
     turn: Option<Turn>,
 }
 
@@ -142,30 +127,73 @@ pub(super) enum Next {
 /// What a thread knows of the schedule. Cheap to ask; taken anew where the schedule was changed.
 #[derive(Debug, Default)]
 pub(super) struct View {
-    version: u64,
-    schedule: Option<Arc<Known>>,
+    known: Option<Arc<Known>>,
     memo: Memo,
 }
 
-/// A schedule and what follows from it.
+/// A schedule and what follows from it, in one epoch.
 #[derive(Debug)]
 struct Known {
+    epoch: u64,
     schedule: StripedSchedule,
-    /// So many of this worker's arrivals are warm-up.
+    /// So many of this worker's arrivals are warm-up, those first claimed.
     warmup: u64,
     /// Where durations end it, nanoseconds since the start.
     ends_ns: u64,
 }
 
 impl Known {
-    fn new(schedule: StripedSchedule, warmup_ends_ns: u64) -> Arc<Self> {
+    fn new(epoch: u64, schedule: StripedSchedule, warmup: u64) -> Self {
         let whole = schedule.schedule();
         let ends_ns = whole.profile().end_ns().map(|ns| whole.course().run_ns(ns));
-        Arc::new(Self {
-            warmup: schedule.count_before_plan(warmup_ends_ns),
+        Self {
+            epoch,
+            warmup,
             ends_ns: ends_ns.unwrap_or(NOT_IN_SIGHT),
             schedule,
-        })
+        }
+    }
+
+    /// So many first arrivals, part by part.
+    fn split(&self, count: u64) -> Parted {
+        let warmup = count.min(self.warmup);
+        Parted {
+            measured: count - warmup,
+            warmup,
+        }
+    }
+}
+
+/// Where the claims have got to, in one word: whether more may be claimed, in which epoch, and the index of the next arrival.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Cursor(u64);
+
+impl Cursor {
+    const CLOSED: u64 = 1 << 63;
+    const EPOCH_BITS: u32 = 15;
+    /// Eleven months at the highest rate there is.
+    const INDEX_BITS: u32 = 63 - Self::EPOCH_BITS;
+
+    fn is_closed(self) -> bool {
+        self.0 & Self::CLOSED != 0
+    }
+
+    fn index(self) -> u64 {
+        self.0 & ((1 << Self::INDEX_BITS) - 1)
+    }
+
+    /// Counts the changes, and begins anew after 32,768 of them: whoever slept through just so many would not notice.
+    fn epoch(self) -> u64 {
+        (self.0 & !Self::CLOSED) >> Self::INDEX_BITS
+    }
+
+    fn at(self, index: u64) -> Self {
+        Self(self.0 - self.index() + index)
+    }
+
+    fn in_next_epoch(self) -> Self {
+        let epoch = (self.epoch() + 1) & ((1 << Self::EPOCH_BITS) - 1);
+        Self((self.0 & Self::CLOSED) | (epoch << Self::INDEX_BITS) | self.index())
     }
 }
 
@@ -174,8 +202,6 @@ impl Known {
 pub(super) struct Feed {
     start_ns: u64,
     warmup_ends_ns: u64,
-    /// How many iterations were claimed.
-    claimed: Counters,
     source: Source,
 }
 
@@ -187,21 +213,20 @@ enum Source {
 
 #[derive(Debug)]
 struct Open {
-    /// The next arrival to be claimed; with [`CLOSED`] once none may be.
+    /// A [`Cursor`].
     cursor: AtomicU64,
-    /// Counts the changes of `known`, from 1.
-    version: AtomicU64,
     known: Mutex<Arc<Known>>,
     /// Where the plan ends, if it was cut: arrivals from this one on are no longer planned.
     plan_limit: AtomicU64,
     max_lateness_ns: Option<u64>,
-    /// How many were dropped because they were too late.
-    skipped: Counters,
+    /// How many were dropped because they were too late. Held while the cursor is moved past them, so that the two agree.
+    skipped: Mutex<Parted>,
 }
 
 #[derive(Debug)]
 struct Closed {
     users: Users,
+    claimed: Parted,
     course: Course,
     /// Nothing more may be claimed.
     shut: bool,
@@ -210,16 +235,19 @@ struct Closed {
 impl Feed {
     pub(super) fn new(work: Work, start_ns: u64) -> Self {
         let source = match work.kind {
-            Kind::Open(schedule) => Source::Open(Open {
-                cursor: AtomicU64::new(0),
-                version: AtomicU64::new(1),
-                known: Mutex::new(Known::new(schedule, work.warmup_ends_ns)),
-                plan_limit: AtomicU64::new(u64::MAX),
-                max_lateness_ns: work.max_lateness_ns,
-                skipped: Counters::default(),
-            }),
+            Kind::Open(schedule) => {
+                let warmup = schedule.count_before_plan(work.warmup_ends_ns);
+                Source::Open(Open {
+                    cursor: AtomicU64::new(0),
+                    known: Mutex::new(Arc::new(Known::new(0, schedule, warmup))),
+                    plan_limit: AtomicU64::new(u64::MAX),
+                    max_lateness_ns: work.max_lateness_ns,
+                    skipped: Mutex::default(),
+                })
+            }
             Kind::Closed(users) => Source::Closed(Mutex::new(Closed {
                 users,
+                claimed: Parted::default(),
                 course: Course::default(),
                 shut: false,
             })),
@@ -227,7 +255,6 @@ impl Feed {
         Self {
             start_ns,
             warmup_ends_ns: work.warmup_ends_ns,
-            claimed: Counters::default(),
             source,
         }
     }
@@ -248,12 +275,13 @@ impl Feed {
 
     #[inline]
     fn claim_arrival(&self, open: &Open, now_ns: u64, view: &mut View) -> Next {
-        let (known, memo) = open.look(view);
-        let mut next = open.cursor.load(Ordering::Relaxed);
         loop {
-            if next & CLOSED != 0 {
+            let cursor = open.cursor();
+            if cursor.is_closed() {
                 return Next::Nothing;
             }
+            let (known, memo) = open.look(cursor, view);
+            let next = cursor.index();
             let Some(offset_ns) = known.schedule.planned_ns_with(next, memo) else {
                 return Next::Nothing;
             };
@@ -261,46 +289,21 @@ impl Feed {
             if planned_ns > now_ns {
                 return Next::NotBefore;
             }
-            let part = part_of(next < known.warmup);
             if let Some(max_ns) = open
                 .max_lateness_ns
                 .filter(|max_ns| now_ns - planned_ns > *max_ns)
             {
-                self.skip(open, known, next, now_ns - max_ns);
-                next = open.cursor.load(Ordering::Relaxed);
-                continue;
+                let before_ns = (now_ns - max_ns).saturating_sub(self.start_ns);
+                open.skip(cursor, known, known.schedule.count_before(before_ns));
+            } else if open.advance(cursor, next + 1) {
+                return Next::Run(Claim {
+                    planned_ns,
+                    part: part_of(next < known.warmup),
+                    number: known.schedule.striping().number_of(next),
+                    ends_ns: self.start_ns.saturating_add(known.ends_ns),
+                    turn: None,
+                });
             }
-            match open
-                .cursor
-                .compare_exchange_weak(next, next + 1, Ordering::AcqRel, Ordering::Relaxed)
-            {
-                Ok(_) => {
-                    self.claimed.add(part, 1);
-                    return Next::Run(Claim {
-                        planned_ns,
-                        part,
-                        number: known.schedule.striping().number_of(next),
-                        turn: None,
-                    });
-                }
-                Err(current) => next = current,
-            }
-        }
-    }
-
-    /// Drops the arrivals from `next` on that were planned before an instant.
-    fn skip(&self, open: &Open, known: &Known, next: u64, before_ns: u64) {
-        let in_time = known
-            .schedule
-            .count_before(before_ns.saturating_sub(self.start_ns))
-            .max(next + 1);
-        let taken = open
-            .cursor
-            .compare_exchange(next, in_time, Ordering::AcqRel, Ordering::Relaxed);
-        if taken.is_ok() {
-            let warmup = known.warmup.clamp(next, in_time) - next;
-            open.skipped.add(Part::Warmup, warmup);
-            open.skipped.add(Part::Measured, in_time - next - warmup);
         }
     }
 
@@ -322,11 +325,15 @@ impl Feed {
             return Next::NotBefore;
         };
         let part = part_of(plan_ns < self.warmup_ends_ns);
-        self.claimed.add(part, 1);
+        match part {
+            Part::Measured => closed.claimed.measured += 1,
+            Part::Warmup => closed.claimed.warmup += 1,
+        }
         Next::Run(Claim {
             planned_ns,
             part,
             number: None,
+            ends_ns: NOT_IN_SIGHT,
             turn: Some(turn),
         })
     }
@@ -350,12 +357,12 @@ impl Feed {
     pub(super) fn due_ns(&self, places: u64, view: &mut View) -> Option<u64> {
         match &self.source {
             Source::Open(open) => {
-                let (known, memo) = open.look(view);
-                let next = open.cursor.load(Ordering::Acquire);
-                if next & CLOSED != 0 {
+                let cursor = open.cursor();
+                if cursor.is_closed() {
                     return None;
                 }
-                let offset_ns = known.schedule.planned_ns_with(next + places, memo)?;
+                let (known, memo) = open.look(cursor, view);
+                let offset_ns = known.schedule.planned_ns_with(cursor.index() + places, memo)?;
                 Some(self.start_ns.saturating_add(offset_ns))
             }
             // Who comes after the next is not known: the next may be back before.
@@ -376,9 +383,11 @@ impl Feed {
     pub(super) fn is_over(&self, view: &mut View) -> bool {
         match &self.source {
             Source::Open(open) => {
-                let (known, memo) = open.look(view);
-                let next = open.cursor.load(Ordering::Acquire);
-                next & CLOSED != 0 || known.schedule.planned_ns_with(next, memo).is_none()
+                let cursor = open.cursor();
+                cursor.is_closed() || {
+                    let (known, memo) = open.look(cursor, view);
+                    known.schedule.planned_ns_with(cursor.index(), memo).is_none()
+                }
             }
             Source::Closed(closed) => {
                 let mut closed = closed.lock();
@@ -398,13 +407,7 @@ impl Feed {
     /// Changes what is planned from an instant on.
     pub(super) fn change(&self, change: Change) {
         match &self.source {
-            Source::Open(open) => {
-                let mut known = open.known.lock();
-                let mut schedule = known.schedule.clone();
-                schedule.change(change);
-                *known = Known::new(schedule, self.warmup_ends_ns);
-                open.version.fetch_add(1, Ordering::AcqRel);
-            }
+            Source::Open(open) => open.change(change, self.warmup_ends_ns),
             Source::Closed(closed) => {
                 let mut closed = closed.lock();
                 closed.course.apply(change);
@@ -434,22 +437,34 @@ impl Feed {
     pub(super) fn close(&self) {
         match &self.source {
             Source::Open(open) => {
-                open.cursor.fetch_or(CLOSED, Ordering::AcqRel);
+                open.cursor.fetch_or(Cursor::CLOSED, Ordering::AcqRel);
             }
             Source::Closed(closed) => closed.lock().shut = true,
         }
     }
 
-    /// How many iterations were claimed so far.
-    pub(super) fn claimed(&self) -> Parted {
-        self.claimed.get()
+    /// How far claims and drops have got.
+    pub(super) fn progress(&self) -> Progress {
+        match &self.source {
+            Source::Open(open) => open.progress(),
+            Source::Closed(closed) => {
+                let claimed = closed.lock().claimed;
+                Progress {
+                    claimed,
+                    planned: claimed,
+                }
+            }
+        }
     }
 
     /// How many iterations run, of which so many have ended or were interrupted: exact in the closed model, in the open one as good as two
     /// counters that are read one after the other.
     pub(super) fn in_flight(&self, recorded: Parted, interrupted: Parted) -> u64 {
         match &self.source {
-            Source::Open(_) => self.claimed().minus(recorded).minus(interrupted).sum(),
+            Source::Open(_) => {
+                let claimed = self.progress().claimed;
+                claimed.minus(recorded).minus(interrupted).sum()
+            }
             Source::Closed(closed) => {
                 let running = u64::from(closed.lock().users.running());
                 running.saturating_sub(interrupted.sum())
@@ -457,64 +472,103 @@ impl Feed {
         }
     }
 
-    /// How far the claims and drops have got: moves whenever one is made.
-    pub(super) fn progress(&self) -> u64 {
+    /// Moves whenever something is claimed or dropped.
+    pub(super) fn pulse(&self) -> u64 {
         match &self.source {
-            Source::Open(open) => open.cursor.load(Ordering::Acquire),
-            Source::Closed(_) => self.claimed.get().sum(),
-        }
-    }
-
-    /// Iterations claimed or dropped so far; once the feed is closed, all that the plan has.
-    pub(super) fn planned(&self) -> Parted {
-        let claimed = self.claimed.get();
-        let Source::Open(open) = &self.source else {
-            return claimed;
-        };
-        let skipped = open.skipped.get();
-        let told = Parted {
-            measured: claimed.measured + skipped.measured,
-            warmup: claimed.warmup + skipped.warmup,
-        };
-        if open.cursor.load(Ordering::Acquire) & CLOSED == 0 {
-            return told;
-        }
-        // The plan ends with its last arrival or where it was cut; a claim that was faster than the cut stays planned.
-        let known = Arc::clone(&open.known.lock());
-        let limit = open.plan_limit.load(Ordering::Acquire);
-        let whole = match known.schedule.count().unwrap_or(u64::MAX).min(limit) {
-            u64::MAX => told.sum(),
-            whole => whole,
-        };
-        let warmup = whole.min(known.warmup).max(told.warmup);
-        Parted {
-            measured: whole.saturating_sub(warmup).max(told.measured),
-            warmup,
-        }
-    }
-
-    /// Where durations end the schedule, nanoseconds of `CLOCK_MONOTONIC`.
-    pub(super) fn ends_ns(&self, view: &mut View) -> u64 {
-        match &self.source {
-            Source::Open(open) => self.start_ns.saturating_add(open.look(view).0.ends_ns),
-            Source::Closed(_) => NOT_IN_SIGHT,
+            Source::Open(open) => open.cursor().0,
+            Source::Closed(closed) => closed.lock().claimed.sum(),
         }
     }
 }
 
 impl Open {
-    /// The schedule as it is now.
+    fn cursor(&self) -> Cursor {
+        Cursor(self.cursor.load(Ordering::Acquire))
+    }
+
+    /// Moves the cursor from where it was seen to another index; false where somebody else moved it meanwhile.
     #[inline]
-    fn look<'a>(&self, view: &'a mut View) -> (&'a Known, &'a mut Memo) {
-        let version = self.version.load(Ordering::Acquire);
-        if view.version != version {
-            view.schedule = None;
-            view.version = version;
+    fn advance(&self, seen: Cursor, index: u64) -> bool {
+        let moved = seen.at(index).0;
+        self.cursor
+            .compare_exchange(seen.0, moved, Ordering::AcqRel, Ordering::Relaxed)
+            .is_ok()
+    }
+
+    /// What is true in the epoch of a cursor.
+    #[inline]
+    fn look<'a>(&self, cursor: Cursor, view: &'a mut View) -> (&'a Known, &'a mut Memo) {
+        if view
+            .known
+            .as_ref()
+            .is_some_and(|known| known.epoch != cursor.epoch())
+        {
+            view.known = None;
         }
-        let known = view
-            .schedule
-            .get_or_insert_with(|| Arc::clone(&self.known.lock()));
+        // Between the reading of the cursor and this a further epoch may have begun; then the claim fails and is tried again.
+        let known = view.known.get_or_insert_with(|| Arc::clone(&self.known.lock()));
         (known, &mut view.memo)
+    }
+
+    /// Drops the next arrivals, up to one that is still in time.
+    fn skip(&self, seen: Cursor, known: &Known, in_time: u64) {
+        let in_time = in_time.max(seen.index() + 1);
+        let mut skipped = self.skipped.lock();
+        if self.advance(seen, in_time) {
+            let (before, after) = (known.split(seen.index()), known.split(in_time));
+            skipped.measured += after.measured - before.measured;
+            skipped.warmup += after.warmup - before.warmup;
+        }
+    }
+
+    fn change(&self, change: Change, warmup_ends_ns: u64) {
+        let mut known = self.known.lock();
+        let mut schedule = known.schedule.clone();
+        schedule.change(change);
+        let planned = schedule.count_before_plan(warmup_ends_ns);
+        loop {
+            let cursor = self.cursor();
+            let claimed = cursor.index();
+            // What was claimed as warm-up stays it, also where this change comes late.
+            let warmup = if claimed >= known.warmup {
+                known.warmup
+            } else {
+                planned.max(claimed)
+            };
+            let next = cursor.in_next_epoch();
+            let moved = self
+                .cursor
+                .compare_exchange(cursor.0, next.0, Ordering::AcqRel, Ordering::Relaxed);
+            if moved.is_ok() {
+                *known = Arc::new(Known::new(next.epoch(), schedule, warmup));
+                return;
+            }
+        }
+    }
+
+    fn progress(&self) -> Progress {
+        // No change and no drop may come between what is read here.
+        let known = self.known.lock();
+        let skipped = self.skipped.lock();
+        let cursor = self.cursor();
+        let told = known.split(cursor.index());
+        let claimed = told.minus(*skipped);
+        if !cursor.is_closed() {
+            return Progress {
+                claimed,
+                planned: told,
+            };
+        }
+        // The plan ends with its last arrival or where it was cut; a claim that was faster than the cut stays planned.
+        let limit = self.plan_limit.load(Ordering::Acquire);
+        let whole = match known.schedule.count().unwrap_or(u64::MAX).min(limit) {
+            u64::MAX => cursor.index(),
+            whole => whole.max(cursor.index()),
+        };
+        Progress {
+            claimed,
+            planned: known.split(whole),
+        }
     }
 }
 

@@ -25,7 +25,7 @@ pub(crate) use feed::{Part, Parted};
 use crate::case::{Probe, Record, TestCase};
 use crate::clock;
 use crate::recorder::{Iteration, Recorder};
-use feed::{Feed, Next, View};
+use feed::{Feed, Next, Progress, View};
 use parking_lot::Mutex;
 use pysurge_core::measure::Measures;
 use pysurge_core::schedule::{Change, NOT_IN_SIGHT};
@@ -249,7 +249,7 @@ impl Pool {
                         self.grow(&mut view);
                     }
                     let started_ns = now_ns;
-                    if started_ns >= self.feed.ends_ns(&mut view) {
+                    if started_ns >= claim.ends_ns {
                         let since_start_ns = started_ns.saturating_sub(self.settings.start_ns);
                         self.late_start_ns.fetch_max(since_start_ns, Ordering::Relaxed);
                     }
@@ -334,7 +334,7 @@ impl Pool {
         let arrived_ns = clock::now_ns();
         loop {
             let now_ns = clock::now_ns();
-            let progress = self.feed.progress();
+            let pulse = self.feed.pulse();
             if self.feed.is_over(view) {
                 return;
             }
@@ -344,7 +344,7 @@ impl Pool {
                 if !self.stands_back(
                     now_ns.saturating_sub(due_ns),
                     now_ns.saturating_sub(arrived_ns),
-                    progress,
+                    pulse,
                 ) {
                     return;
                 }
@@ -356,12 +356,12 @@ impl Pool {
 
     /// As leader of a crowded pool that is late anyway: leaves the interpreter to those who run, as long as they get on without
     /// it. False once it should run itself.
-    fn stands_back(&self, late_ns: u64, stood_ns: u64, progress: u64) -> bool {
+    fn stands_back(&self, late_ns: u64, stood_ns: u64, pulse: u64) -> bool {
         if !self.is_crowded() || late_ns < PROGRESS_NS || stood_ns >= STAND_BACK_NS {
             return false;
         }
         std::thread::park_timeout(Duration::from_nanos(PROGRESS_NS));
-        self.feed.progress() != progress
+        self.feed.pulse() != pulse
     }
 
     /// Whether the last leader got the interpreter only because Python took it from another thread: nobody had waited for
@@ -457,7 +457,7 @@ impl Pool {
     /// Records nothing any more: what still runs is interrupted. Returns how many iterations that are.
     pub fn interrupt(&self) -> u64 {
         self.close();
-        let interrupted = self.feed.claimed().minus(self.recorder.close());
+        let interrupted = self.feed.progress().claimed.minus(self.recorder.close());
         *self.interrupted.lock() = interrupted;
         interrupted.sum()
     }
@@ -489,8 +489,7 @@ impl Pool {
         let in_flight = self.feed.in_flight(self.recorder.recorded(), interrupted);
         // What is told to have ended was told before to have been claimed.
         let [measured, warmup] = self.recorder.take();
-        let claimed = self.feed.claimed();
-        let planned = self.feed.planned();
+        let Progress { claimed, planned } = self.feed.progress();
         let dropped = planned.minus(claimed);
         PoolCounts {
             measured: PartCounts {
