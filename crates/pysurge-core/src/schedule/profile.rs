@@ -34,6 +34,8 @@ struct Segment {
 pub struct Profile {
     segments: Vec<Segment>,
     end_ns: Option<u64>,
+    /// Units planned in all, where it ends.
+    end_units: Option<u128>,
 }
 
 impl Profile {
@@ -42,6 +44,7 @@ impl Profile {
         let mut profile = Self {
             segments: Vec::new(),
             end_ns: Some(0),
+            end_units: Some(0),
         };
         profile.ramp(length_ns, Rate::ZERO, Rate::ZERO);
         profile
@@ -82,13 +85,18 @@ impl Profile {
             end,
             units_before,
         });
-        self.end_ns = length_ns.and_then(|length_ns| from_ns.checked_add(length_ns));
+        self.end_at(length_ns.and_then(|length_ns| from_ns.checked_add(length_ns)));
+    }
+
+    fn end_at(&mut self, end_ns: Option<u64>) {
+        self.end_ns = end_ns;
+        self.end_units = end_ns.map(|end_ns| self.units_at(end_ns));
     }
 
     /// The same rates, cut at an earlier end.
     #[must_use]
     pub fn ending_at(mut self, end_ns: u64) -> Self {
-        self.end_ns = Some(self.end_ns.map_or(end_ns, |end| end.min(end_ns)));
+        self.end_at(Some(self.end_ns.map_or(end_ns, |end| end.min(end_ns))));
         self
     }
 
@@ -109,7 +117,7 @@ impl Profile {
 
     /// The last instant of plan time up to which no more than `units` are planned; `None` where the profile never plans more.
     pub fn at_units(&self, units: u128) -> Option<u64> {
-        if self.end_ns.is_some_and(|end_ns| self.units_at(end_ns) <= units) {
+        if self.end_units.is_some_and(|end_units| end_units <= units) {
             return None;
         }
         let at = self
@@ -168,7 +176,8 @@ impl Segment {
         // (end - start) t^2 / 2D, exactly: with (end - start) t = q 2D + r it is q t + r t / 2D, and no product reaches 2^128.
         let twice = 2 * u128::from(length_ns);
         let slope = u128::from(self.end.abs_diff(self.start)) * t;
-        let (whole, rest) = (slope / twice, slope % twice);
+        let whole = slope / twice;
+        let rest = slope - whole * twice;
         if self.end > self.start {
             flat + whole * t + (rest * t).div_ceil(twice)
         } else {
