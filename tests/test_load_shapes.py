@@ -181,6 +181,18 @@ def test_a_recording_is_replayed_with_its_rows(run_pysurge, tmp_path):
     assert "replay of log.csv" in done.stdout
 
 
+def test_the_config_that_a_run_has_kept_can_be_fired_again(run_pysurge, tmp_path):
+    files = project(NOTES, [{"replay": "log.csv"}, {"shape": "shapes.py:until_two"}])
+    flags = "-o tests[1].duration=500ms -o name=again"
+    ok(run_pysurge(f"run c.yml {flags}", {**files, "log.csv": LOG, "shapes.py": SHAPE}))
+    (kept,) = (tmp_path / "pysurge-results").iterdir()
+    ok(run_pysurge(f"run {kept.relative_to(tmp_path)}/config.yml --results second"))
+    (second,) = (tmp_path / "second").iterdir()
+    accounts = [json.loads((folder / "summary.json").read_text())["account"] for folder in (kept, second)]
+    assert accounts == [account(passed=9)] * 2
+    assert second.name.endswith("-again")
+
+
 def test_an_access_log_is_replayed_twice_as_fast(run_pysurge, tmp_path):
     log = "when;ignored,path\n2026-01-01T00:00:02Z,/b\n2026-01-01T00:00:00Z,/a\n2026-01-01T00:00:03Z,/c\n"
     replay = {"file": "log.csv", "speed": 2.0, "columns": {"url": "path"}}

@@ -56,7 +56,7 @@ pub(super) fn dict(
     debug: bool,
     world: &mut World,
 ) -> Result<u8, CliError> {
-    recordings::read(&mut config, &world.cwd)?;
+    recordings::read(&mut config, &[&world.cwd])?;
     let mut job = Job::new(config, world);
     job.set(duration_ns, None);
     job.debug = debug;

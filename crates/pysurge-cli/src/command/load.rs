@@ -34,7 +34,7 @@ pub(super) fn file(
     let mut config =
         pysurge_config::parse_with(&source, &variable, &choice.overrides).map_err(CliError::Config)?;
     config.select(&selection).map_err(CliError::Config)?;
-    recordings::read(&mut config, &folder(path, &world.cwd))?;
+    recordings::read(&mut config, &[&world.cwd, &folder(path, &world.cwd)])?;
     Ok(config)
 }
 

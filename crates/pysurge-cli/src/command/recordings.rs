@@ -13,14 +13,15 @@ use std::sync::Arc;
 /// A longer file would not fit into the memory of the workers, who each read it.
 const MAX_BYTES: u64 = 1 << 30;
 
-/// Reads the recordings of a config. Their paths count from `folder`, which is absolute: the config's own.
-pub(super) fn read(config: &mut Config, folder: &Path) -> Result<(), CliError> {
+/// Reads the recordings of a config. They are looked for in `folders`, which are absolute, in this order: where test modules are
+/// looked for, so that a config that a run has kept can be fired again from the same folder.
+pub(super) fn read(config: &mut Config, folders: &[&Path]) -> Result<(), CliError> {
     for position in 0..config.plan.tests.len() {
         let Some(replay) = replay(config, position) else {
             continue;
         };
         let named = replay.file.clone();
-        if let Err(trouble) = fill(replay, folder) {
+        if let Err(trouble) = fill(replay, folders) {
             let message = format!("{named}: {}", trouble.what);
             let errors = config.replay_error(position, &message, trouble.hint.as_deref());
             return Err(CliError::Config(errors));
@@ -46,8 +47,11 @@ struct Trouble {
     hint: Option<String>,
 }
 
-fn fill(replay: &mut Replay, folder: &Path) -> Result<(), Trouble> {
-    let path = folder.join(&replay.file);
+fn fill(replay: &mut Replay, folders: &[&Path]) -> Result<(), Trouble> {
+    let paths: Vec<PathBuf> = folders.iter().map(|folder| folder.join(&replay.file)).collect();
+    let Some(path) = paths.iter().find(|path| path.exists()).cloned() else {
+        return Err(missing(&replay.file, folders));
+    };
     let bytes = bytes(&path, MAX_BYTES)?;
     let recording = Recording::parse(&bytes, &replay.form).map_err(|error| Trouble {
         what: error.to_string(),
@@ -64,7 +68,7 @@ fn bytes(path: &Path, limit_bytes: u64) -> Result<Vec<u8>, Trouble> {
         what: format!("the file is longer than {limit_bytes} bytes"),
         hint: Some("cut it into several, one per test".to_owned()),
     };
-    let file = File::open(path).map_err(|error| unreadable(path, &error))?;
+    let file = File::open(path).map_err(|error| unreadable(&error))?;
     // The length of a pipe is not known beforehand: reading stops behind the limit.
     if file.metadata().is_ok_and(|metadata| metadata.len() > limit_bytes) {
         return Err(too_long());
@@ -72,26 +76,32 @@ fn bytes(path: &Path, limit_bytes: u64) -> Result<Vec<u8>, Trouble> {
     let mut bytes = Vec::new();
     file.take(limit_bytes + 1)
         .read_to_end(&mut bytes)
-        .map_err(|error| unreadable(path, &error))?;
+        .map_err(|error| unreadable(&error))?;
     if bytes.len() as u64 > limit_bytes {
         return Err(too_long());
     }
     Ok(bytes)
 }
 
-fn unreadable(path: &Path, error: &io::Error) -> Trouble {
-    let (what, hint) = match error.kind() {
-        io::ErrorKind::NotFound => (
-            "the file is not there".to_owned(),
-            Some(format!(
-                "the path counts from the config's folder, so this is {}",
-                path.display()
-            )),
-        ),
-        io::ErrorKind::IsADirectory => ("this is a folder".to_owned(), None),
-        _ => (format!("the file cannot be read: {error}"), None),
+fn missing(file: &str, folders: &[&Path]) -> Trouble {
+    let mut places: Vec<String> = folders
+        .iter()
+        .map(|folder| folder.display().to_string())
+        .collect();
+    places.dedup();
+    let hint = (!Path::new(file).is_absolute()).then(|| format!("looked in {}", places.join(" and in ")));
+    Trouble {
+        what: "the file is not there".to_owned(),
+        hint,
+    }
+}
+
+fn unreadable(error: &io::Error) -> Trouble {
+    let what = match error.kind() {
+        io::ErrorKind::IsADirectory => "this is a folder".to_owned(),
+        _ => format!("the file cannot be read: {error}"),
     };
-    Trouble { what, hint }
+    Trouble { what, hint: None }
 }
 
 /// Workers are told the path as text.
@@ -124,7 +134,7 @@ mod tests {
         fs::write(&file, "t\n1\n2.5\n").unwrap();
         for name in ["a.csv", file.to_str().unwrap()] {
             let mut replay = replay(name);
-            fill(&mut replay, folder.path()).unwrap();
+            fill(&mut replay, &[Path::new("/nowhere"), folder.path()]).unwrap();
             assert_eq!(Path::new(&replay.file), file);
             assert_eq!(
                 replay.instants.as_deref(),
@@ -140,11 +150,11 @@ mod tests {
         fs::write(folder.path().join("bad.csv"), "t\n1\nx\n").unwrap();
         fs::create_dir(folder.path().join("sub")).unwrap();
         for (file, what, hint) in [
-            ("none.csv", "is not there", "the config's folder"),
+            ("none.csv", "is not there", "looked in /"),
             ("sub", "a folder", ""),
             ("bad.csv", "line 3, column `t`: `x`", ""),
         ] {
-            let trouble = fill(&mut replay(file), folder.path()).unwrap_err();
+            let trouble = fill(&mut replay(file), &[folder.path()]).unwrap_err();
             assert!(trouble.what.contains(what), "{trouble:?}");
             assert!(trouble.hint.unwrap_or_default().contains(hint), "{file}");
         }
