@@ -9,6 +9,9 @@ use crate::schedule::Factor;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// How often a run may be changed. Every schedule keeps all changes, in every worker: 48 bytes each.
+pub const MAX_CHANGES: usize = 100_000;
+
 /// The longest line a client may send, in bytes.
 pub const MAX_REQUEST_BYTES: usize = 4_096;
 
@@ -82,6 +85,11 @@ pub enum Refusal {
     /// The run is over.
     #[error("the run is over")]
     Over,
+    /// It was changed so often that it can only be resumed and stopped now.
+    #[error(
+        "the run was changed {MAX_CHANGES} times, which is all that is kept of a run; it can be resumed and stopped"
+    )]
+    TooManyChanges,
     /// The request is no JSON object that is understood.
     #[error("{0}")]
     Malformed(String),

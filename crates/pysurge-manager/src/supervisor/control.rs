@@ -10,7 +10,7 @@ use super::starting::LEAD_PER_WORKER_NS;
 use super::{Effect, Phase, Supervisor, number_of};
 use crate::totals::seconds;
 use crate::worker::{NEVER, State};
-use pysurge_core::control::{Answer, Command, Refusal, Standing, State as Stands};
+use pysurge_core::control::{Answer, Command, MAX_CHANGES, Refusal, Standing, State as Stands};
 use pysurge_core::event::{Actor, RunEvent};
 use pysurge_core::schedule::{CHANGE_LEAD_NS, Change};
 use pysurge_core::wire::ToWorker;
@@ -50,6 +50,9 @@ impl Supervisor {
             }
             Command::Pause | Command::Resume | Command::Scale(_) => {
                 let now = self.changeable()?;
+                if command != Command::Resume && self.changes() >= MAX_CHANGES {
+                    return Err(Refusal::TooManyChanges);
+                }
                 let wanted = match command {
                     Command::Pause => Change { paused: true, ..now },
                     // The plan cannot go on while this process is stopped.
@@ -86,6 +89,13 @@ impl Supervisor {
             Phase::Running(_) | Phase::LeadingOut(_) => Err(Refusal::Stopping),
             Phase::Loading | Phase::Preparing | Phase::Rehearsing(_) => Err(Refusal::NotStarted),
             Phase::Over => Err(Refusal::Over),
+        }
+    }
+
+    fn changes(&self) -> usize {
+        match &self.phase {
+            Phase::Running(running) => running.totals.course().changes().len(),
+            _ => 0,
         }
     }
 

@@ -1,7 +1,7 @@
 //! Tables of what is asked of a run while it goes on, and of the suspension of this process.
 
 use super::*;
-use pysurge_core::control::{Standing, State as Stands};
+use pysurge_core::control::{MAX_CHANGES, Standing, State as Stands};
 use pysurge_core::plan::{ClosedModel, Wait};
 use pysurge_core::schedule::{Change, Factor};
 
@@ -380,4 +380,32 @@ fn while_nothing_is_fired_ctrl_z_only_suspends() {
     // And again, later.
     let effects = machine.step(Input::SuspendRequested, ALONE + 902 * S);
     assert!(words(&effects).contains(&"suspend".into()));
+}
+
+#[test]
+fn a_run_is_not_changed_without_end_but_always_resumed() {
+    let plan = plan(1, Some(10));
+    let mut machine = start(&plan, 1);
+    let now_ns = STARTED + S;
+    for number in 0..MAX_CHANGES - 1 {
+        order(
+            &mut machine,
+            scale(if number % 2 == 0 { 2_000 } else { 1_000 }),
+            now_ns,
+        );
+    }
+    order(&mut machine, Command::Pause, now_ns);
+    for command in [scale(3_000), Command::Pause] {
+        let (answer, effects) = ask(&mut machine, command, now_ns);
+        assert_eq!(answer, Err(Refusal::TooManyChanges));
+        assert_eq!(changes(&effects), []);
+    }
+    assert_eq!(
+        stands(&mut machine, Command::Resume, now_ns).state,
+        Stands::Running
+    );
+    assert_eq!(
+        stands(&mut machine, Command::Stop, now_ns).state,
+        Stands::Stopping
+    );
 }
