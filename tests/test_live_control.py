@@ -244,16 +244,16 @@ def test_keys_pause_scale_and_stop(keys, tmp_path):
     assert local_modes(terminal) & termios.ECHO
 
 
-@pytest.mark.parametrize("presses", [1, 2])
-def test_the_terminal_is_restored_after_ctrl_c(keys, presses):
-    terminal = keys({"rate": 40}, body=NOTES + "    time.sleep(0 if next(numbers) else 600)")
+@pytest.mark.parametrize(("seconds", "presses", "code"), [(0, 1, 0), (600, 2, 130)])
+def test_the_terminal_is_restored_after_ctrl_c(keys, tmp_path, seconds, presses, code):
+    terminal = keys({"rate": 40}, body=NOTES + f"    time.sleep({seconds})")
     for press in range(presses):
         terminal.press(CTRL_C)
         terminal.err.wait_for("stopping", count=press + 1)
-    if presses == 1:
-        terminal.press(CTRL_C)
-    terminal.wait()
+    assert terminal.wait() == code
+    assert (summary(tmp_path)["account"]["interrupted"] > 0) == (presses == 2)
     assert local_modes(terminal) & termios.ICANON
+    assert local_modes(terminal) & termios.ECHO
 
 
 def test_ctrl_z_is_a_pause(keys, tmp_path):

@@ -9,8 +9,9 @@ use crate::schedule::Factor;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// How often a run may be changed. Every schedule keeps all changes, in every worker: 48 bytes each.
-pub const MAX_CHANGES: usize = 100_000;
+/// How often a run may be changed. Every schedule keeps all changes, in every worker: 48 bytes each. Fewer than the epochs that a worker's
+/// pool can tell apart (32,768), with room for those of Ctrl+Z, which are not refused.
+pub const MAX_CHANGES: usize = 30_000;
 
 /// The longest line a client may send, in bytes.
 pub const MAX_REQUEST_BYTES: usize = 4_096;

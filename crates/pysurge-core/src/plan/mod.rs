@@ -91,7 +91,7 @@ impl TestPlan {
         if let Some(end_ns) = self.end_ns(run_duration_ns) {
             profile = profile.ending_at(end_ns);
         }
-        let arrivals = open.arrivals(Phase::of_test(position, tests), self.start_delay_ns);
+        let arrivals = open.arrivals(Phase::of_test(position, tests));
         Some(Schedule::new(arrivals, profile, self.iterations))
     }
 

@@ -128,11 +128,10 @@ pub struct Replay {
 }
 
 impl OpenModel {
-    pub(super) fn arrivals(&self, phase: Phase, start_delay_ns: u64) -> Arrivals {
+    pub(super) fn arrivals(&self, phase: Phase) -> Arrivals {
         match (&self.source, self.process) {
-            // The clock begins to count where the delay ends, so the recorded positions need not be moved.
+            // The profile's clock begins to count where a start delay ends, so recorded positions need not be moved.
             (Source::Replay(replay), _) => {
-                let _ = start_delay_ns;
                 Arrivals::Recorded(replay.instants.clone().expect("the recording was read before"))
             }
             (_, ArrivalProcess::Constant) => Arrivals::Even(phase),

@@ -182,7 +182,7 @@ impl Cursor {
         self.0 & ((1 << Self::INDEX_BITS) - 1)
     }
 
-    /// Counts the changes, and begins anew after 32,768 of them: whoever slept through just so many would not notice.
+    /// Counts the changes. A run has fewer of them than there are epochs, see [`pysurge_core::control::MAX_CHANGES`].
     fn epoch(self) -> u64 {
         (self.0 & !Self::CLOSED) >> Self::INDEX_BITS
     }
