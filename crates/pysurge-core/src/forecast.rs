@@ -192,12 +192,7 @@ pub fn forecast(plan: &Plan, infos: &[TestInfo], workers: u32) -> Forecast {
 pub fn with_samples(plan: &Plan, infos: &[TestInfo]) -> Plan {
     let mut plan = plan.clone();
     for (test, info) in std::iter::zip(&mut plan.tests, infos) {
-        if let Model::Open(OpenModel {
-            source: Source::Shape(shape),
-            ..
-        }) = &mut test.model
-            && shape.samples.is_none()
-        {
+        if let Some(shape) = test.shape_mut().filter(|shape| shape.samples.is_none()) {
             shape.samples.clone_from(&info.shape);
         }
     }

@@ -17,7 +17,7 @@ use feed::Feed;
 use pysurge_core::control::{Answer, State};
 use pysurge_core::event::{RunEvent, Stream};
 use pysurge_core::measure::Measures;
-use pysurge_core::plan::{Model, Plan, Source, TestPlan};
+use pysurge_core::plan::{Plan, TestPlan};
 use pysurge_core::schedule::{Change, Course};
 use pysurge_core::summary::{StopCause, Summary, WorkerEnd};
 use pysurge_core::wire::{
@@ -645,9 +645,7 @@ fn compare_with_the_plan(world: &World<'_>, summary: &Summary, plan_ends_ns: u64
     let mut plan = world.plan.clone();
     for test in &mut plan.tests {
         let samples = samples_of(test);
-        if let Model::Open(open) = &mut test.model
-            && let Source::Shape(shape) = &mut open.source
-        {
+        if let Some(shape) = test.shape_mut() {
             shape.samples = samples;
         }
     }

@@ -106,6 +106,17 @@ impl TestPlan {
         }
     }
 
+    /// The shape of a test that has one: a worker's samples go there.
+    pub fn shape_mut(&mut self) -> Option<&mut Shape> {
+        match &mut self.model {
+            Model::Open(OpenModel {
+                source: Source::Shape(shape),
+                ..
+            }) => Some(shape),
+            _ => None,
+        }
+    }
+
     /// Up to which instant of plan time iterations are warm-up.
     pub fn warmup_ends_ns(&self) -> u64 {
         if self.warmup_ns == 0 {

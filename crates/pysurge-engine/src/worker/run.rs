@@ -9,7 +9,7 @@ use crate::clock;
 use crate::pool::{Pool, PoolSettings, Work};
 use parking_lot::{Condvar, Mutex};
 use pysurge_core::capacity::pool_size;
-use pysurge_core::plan::{DEFAULT_MAX_DURATION_NS, LatePolicy, Model, Samples, Source, TestPlan};
+use pysurge_core::plan::{DEFAULT_MAX_DURATION_NS, LatePolicy, Model, TestPlan};
 use pysurge_core::rate::Rate;
 use pysurge_core::schedule::{Change, Factor, Phase, Schedule, Stripe};
 use pysurge_core::users::Users;
@@ -391,7 +391,10 @@ impl<H: Host> Worker<'_, H> {
         let (mut pools, mut sizes) = (Vec::with_capacity(tests), Vec::with_capacity(tests));
         for test in 0..tests {
             let mut plan = self.tests()[test].clone();
-            sampled(&mut plan, start.shapes.get(test));
+            // One worker sampled for all.
+            if let (Some(shape), Some(Some(samples))) = (plan.shape_mut(), start.shapes.get(test)) {
+                shape.samples = Some(samples.clone());
+            }
             let stripe = start.stripes.get(test).copied().flatten();
             let info = self.infos.get(test).and_then(Option::as_ref);
             let sizing = Sizing {
@@ -562,15 +565,6 @@ fn first_threads(pool: &Pool) -> u32 {
         .unwrap_or(u32::MAX)
         .clamp(CERTAIN_THREADS, MAX_PRESTART)
         .min(pool.max_threads())
-}
-
-/// Puts the samples of a test's shape, which one worker took for all, into its plan.
-fn sampled(test: &mut TestPlan, samples: Option<&Option<Samples>>) {
-    if let (Model::Open(open), Some(Some(samples))) = (&mut test.model, samples)
-        && let Source::Shape(shape) = &mut open.source
-    {
-        shape.samples = Some(samples.clone());
-    }
 }
 
 /// What this worker's part of a test is, the test standing at `place` among so many.

@@ -1,7 +1,7 @@
 //! What a simulated worker fires of one test, and what it tells of it.
 
 use pysurge_core::measure::Measures;
-use pysurge_core::plan::{Model, Plan, Source};
+use pysurge_core::plan::{Model, Plan};
 use pysurge_core::schedule::{Change, Course, StripedSchedule};
 use pysurge_core::users::{Due, Users};
 use pysurge_core::wire::{PartSnapshot, Start, TestSnapshot};
@@ -27,9 +27,7 @@ impl Feed {
     pub(super) fn of_all(plan: &Plan, start: &Start) -> Vec<Option<Self>> {
         let mut plan = plan.clone();
         for (test, samples) in plan.tests.iter_mut().zip(&start.shapes) {
-            if let Model::Open(open) = &mut test.model
-                && let Source::Shape(shape) = &mut open.source
-            {
+            if let Some(shape) = test.shape_mut() {
                 assert!(samples.is_some(), "a shape without samples");
                 shape.samples.clone_from(samples);
             }

@@ -9,7 +9,7 @@ use pysurge_core::VERSION;
 use pysurge_core::event::{RunEvent, Severity};
 use pysurge_core::histogram::Histogram;
 use pysurge_core::measure::Measures;
-use pysurge_core::plan::{DEFAULT_MAX_DURATION_NS, Model, SNAPSHOT_INTERVAL_NS, Source};
+use pysurge_core::plan::{DEFAULT_MAX_DURATION_NS, SNAPSHOT_INTERVAL_NS};
 use pysurge_core::wire::{
     Hello, Load, LoadError, PROTOCOL, Rehearsed, Start, StartupError, TestInfo, ToWorker,
 };
@@ -135,9 +135,7 @@ impl Supervisor {
     /// Puts what worker 0 sampled into the plan.
     fn take_shapes(&mut self) -> Result<(), String> {
         for (test, info) in self.orders.plan.tests.iter_mut().zip(&self.infos) {
-            if let Model::Open(open) = &mut test.model
-                && let Source::Shape(shape) = &mut open.source
-            {
+            if let Some(shape) = test.shape_mut() {
                 if info.shape.is_none() {
                     return Err(format!("did not sample the shape of {}", info.label));
                 }
