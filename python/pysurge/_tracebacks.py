@@ -3,9 +3,10 @@
 Whatever an exception does when it is asked for its text, nothing here raises for it.
 """
 
+import sys
 import traceback
 from collections.abc import Iterator
-from types import CodeType, TracebackType
+from types import CodeType, FrameType, TracebackType
 
 from ._paths import is_ours, is_users, shown
 
@@ -41,6 +42,16 @@ def sendable(text: str) -> str:
 def describe(exception: BaseException) -> tuple[str, str, str]:
     """Type, message, and the user's line nearest to the error as ``file.py:12 in run``; called for every failure."""
     return type_name(exception), message(exception), _nearest(exception.__traceback__)
+
+
+def here() -> str:
+    """The user's line that is being run, as ``file.py:12 in run``."""
+    frame: FrameType | None = sys._getframe(1)
+    first = frame
+    while frame is not None and not is_users(frame.f_code.co_filename):
+        frame = frame.f_back
+    found = frame or first
+    return sendable(f"{shown(found.f_code.co_filename)}:{found.f_lineno} in {found.f_code.co_name}") if found else ""
 
 
 def render(exception: BaseException) -> str:

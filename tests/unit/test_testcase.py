@@ -183,3 +183,56 @@ class TestLifetime:
     def test_the_class_travels(self) -> None:
         assert pickle.loads(pickle.dumps(Plain)) is Plain
         assert pickle.loads(pickle.dumps(pysurge.TestCase)) is pysurge.TestCase
+
+
+class TestStepsOutsideARun:
+    """A test case is a class like any other: also where nobody runs it as a load test."""
+
+    def test_a_check_says_whether_it_held(self) -> None:
+        case = Plain()
+        assert case.check("yes", [1]) is True
+        assert case.check("no", "") is False
+        assert case.check("no", 0, fail=True) is False
+
+    def test_what_a_check_is_asked_may_raise(self) -> None:
+        class Undecided:
+            def __bool__(self) -> bool:
+                raise RuntimeError("undecided")
+
+        with pytest.raises(RuntimeError, match="undecided"):
+            Plain().check("x", Undecided())
+
+    def test_a_timer_lets_errors_through_and_can_be_used_again(self) -> None:
+        timer = Plain().timer("step")
+        with timer:
+            pass
+        with pytest.raises(KeyError), timer:
+            raise KeyError("x")
+
+    def test_a_count_is_a_number(self) -> None:
+        case = Plain()
+        case.count("calls")
+        case.count("bytes", 10)
+        case.count("seconds", 0.5)
+        with pytest.raises(TypeError):
+            case.count("bytes", "ten")  # type: ignore[arg-type]
+
+    def test_names_of_a_users_class_go_before_ours(self) -> None:
+        class Old(Plain):
+            count = 3
+
+            def check(self) -> str:  # type: ignore[override]
+                return "mine"
+
+        old = Old()
+        assert (old.count, old.check()) == (3, "mine")
+
+    def test_an_instance_with_steps_is_collected(self) -> None:
+        case = Plain()
+        case.timer("kept")
+        with case.timer("step"):
+            case.check("x", True)
+        ref = weakref.ref(case)
+        del case
+        gc.collect()
+        assert ref() is None

@@ -6,8 +6,8 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use notes::{
-    CHECK_NOTES, COMPLETIONS_NOTES, CONTROL_NOTES, DEMO_NOTES, PLAN_NOTES, RUN_NOTES, SCHEMA_NOTES,
-    SHORT_NOTES, TARGET_NOTES, long_notes,
+    CHECK_NOTES, COMPLETIONS_NOTES, CONTROL_NOTES, DEMO_NOTES, FIND_MAX_NOTES, PLAN_NOTES, RUN_NOTES,
+    SCHEMA_NOTES, SHORT_NOTES, TARGET_NOTES, long_notes,
 };
 use pysurge_core::control;
 use pysurge_core::rate::Rate;
@@ -16,7 +16,10 @@ use pysurge_core::span::{SpanError, parse_span, parse_span_or_minutes};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+mod find_max;
 mod notes;
+
+pub(crate) use find_max::FindMaxArgs;
 
 /// The most workers that can be asked for; a typo should not start ten thousand processes.
 const MAX_WORKERS: u32 = 1_024;
@@ -30,6 +33,8 @@ pub(crate) enum Invocation {
     Check(CheckArgs),
     /// `pysurge plan`.
     Plan(PlanArgs),
+    /// `pysurge find-max`.
+    FindMax(FindMaxArgs),
     /// `pysurge control`.
     Control(ControlArgs),
     /// `pysurge demo`.
@@ -60,6 +65,7 @@ pub(crate) fn parse(args: &[OsString], columns: Option<u16>) -> Result<Invocatio
             ));
         }
         Subcommands::Plan(plan) => Invocation::Plan(plan),
+        Subcommands::FindMax(find_max) => Invocation::FindMax(find_max),
         Subcommands::Control(control) => Invocation::Control(control),
         Subcommands::Demo(demo) => Invocation::Demo(demo),
         Subcommands::Target(target) => Invocation::Target(target),
@@ -113,6 +119,7 @@ fn classic(args: ClassicArgs, command: &mut clap::Command) -> Result<Invocation,
         workers: None,
         kept,
         shown,
+        judged: JudgeArgs::default(),
         choice: ChoiceArgs::default(),
         live: LiveArgs {
             no_keys: true,
@@ -151,7 +158,7 @@ struct Cli {
 enum Subcommands {
     /// Fire the tests of a config file
     ///
-    /// The report goes to stdout at the end, together with the log lines of the tests; progress goes to stderr. The run's folder keeps summary.json, run.log and the config.
+    /// The report goes to stdout at the end, together with the log lines of the tests; progress goes to stderr. The run's folder keeps summary.json, timeseries.csv, run.log and the config.
     #[command(after_help = RUN_NOTES)]
     Run(RunArgs),
 
@@ -167,6 +174,12 @@ enum Subcommands {
     /// Loads every test and shows how many iterations are planned, how fast they come, how they lie over time and how many threads they need. Exits with 0.
     #[command(after_help = PLAN_NOTES)]
     Plan(PlanArgs),
+
+    /// Find the highest rate that the target holds
+    ///
+    /// Fires level after level: the rate is doubled until an SLO fails, then the gap is halved until it is narrow, and the result is fired once more, for longer. Shows the result, response times against rates, and what limited the rate. Exits with 0 when a rate held.
+    #[command(name = "find-max", after_help = FIND_MAX_NOTES)]
+    FindMax(FindMaxArgs),
 
     /// Ask a run that goes on: pause, resume, scale, stop
     ///
@@ -240,10 +253,41 @@ pub(crate) struct RunArgs {
     pub(crate) shown: ShowArgs,
 
     #[command(flatten)]
+    pub(crate) judged: JudgeArgs,
+
+    #[command(flatten)]
     pub(crate) choice: ChoiceArgs,
 
     #[command(flatten)]
     pub(crate) live: LiveArgs,
+}
+
+/// By what a run is judged, and what else is told of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+#[command(next_help_heading = "For CI and analysis")]
+pub(crate) struct JudgeArgs {
+    #[arg(
+        long = "threshold",
+        value_name = "EXPRESSION",
+        help = "Fail the run unless this holds over all tests: \"response_time.p95 < 250ms\"; may be repeated"
+    )]
+    pub(crate) thresholds: Vec<String>,
+
+    /// End with exit code 4 where the verdict is invalid
+    #[arg(long)]
+    pub(crate) require_valid: bool,
+
+    #[arg(
+        long,
+        value_name = "FILE",
+        value_hint = ValueHint::FilePath,
+        help = "Write thresholds and tests as JUnit XML"
+    )]
+    pub(crate) junit: Option<PathBuf>,
+
+    /// Write every iteration as a line of FILE.csv, or of FILE.csv.zst
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) samples: Option<PathBuf>,
 }
 
 /// What of the config is taken, and what otherwise than it stands there.
@@ -464,6 +508,8 @@ pub(crate) enum SchemaKind {
     Config,
     /// The summary.json of a run's folder
     Summary,
+    /// The find-max.json of a search's folder
+    FindMax,
 }
 
 /// Why a text is no duration for `-d`.

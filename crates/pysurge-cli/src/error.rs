@@ -4,6 +4,7 @@
 use crate::control::ClientError;
 use crate::style::{ERROR, HINT, paint};
 use pysurge_config::ConfigErrors;
+use pysurge_core::search::NotSearchable;
 use pysurge_manager::ManagerError;
 use pysurge_report::ReportError;
 use std::error::Error;
@@ -34,6 +35,12 @@ pub(crate) enum CliError {
     #[error("failed to {0}")]
     Results(ReportError),
     #[error("failed to {0}")]
+    Samples(ReportError),
+    #[error("failed to {0}")]
+    Junit(ReportError),
+    #[error("{0}")]
+    Threshold(String),
+    #[error("failed to {0}")]
     Manager(ManagerError),
     #[error("stopped before anything was fired")]
     Stopped { exit_code: u8 },
@@ -45,6 +52,10 @@ pub(crate) enum CliError {
     TargetLog { path: PathBuf, source: io::Error },
     #[error("failed to write the picture {}", path.display())]
     Svg { path: PathBuf, source: io::Error },
+    #[error("{0}")]
+    Objectives(String),
+    #[error("{0}")]
+    NotSearchable(NotSearchable),
     #[error("no pysurge of yours is running on this machine that can be controlled")]
     NoRun,
     #[error("no pysurge of yours with pid {pid} is running on this machine that can be controlled")]
@@ -70,10 +81,15 @@ impl CliError {
             | Self::ConfigNotText { .. }
             | Self::Config(_)
             | Self::Results(_)
+            | Self::Samples(_)
+            | Self::Junit(_)
+            | Self::Threshold(_)
             | Self::DemoMissing(_)
             | Self::Target { .. }
             | Self::TargetLog { .. }
             | Self::Svg { .. }
+            | Self::Objectives(_)
+            | Self::NotSearchable(_)
             | Self::NoRun
             | Self::NoSuchRun { .. }
             | Self::ManyRuns { .. }
@@ -100,6 +116,18 @@ impl CliError {
             Self::Results(_) => {
                 "name another folder with --results DIR, or make none with --no-results".to_owned()
             }
+            Self::Samples(ReportError::SamplesForm { path })
+                if path.extension().is_some_and(|ending| ending == "parquet") =>
+            {
+                let instead = path.with_extension("csv.zst");
+                format!(
+                    "Parquet is not supported; write {} and convert it",
+                    instead.display()
+                )
+            }
+            Self::Samples(ReportError::SamplesForm { .. }) => {
+                "its ending says the form: .csv is plain, .csv.zst compressed".to_owned()
+            }
             Self::Manager(ManagerError::Spawn { source, .. })
                 if source.kind() == io::ErrorKind::WouldBlock =>
             {
@@ -113,6 +141,9 @@ impl CliError {
             }
             Self::Target { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
                 "ports below 1024 are for root; choose another with --port".to_owned()
+            }
+            Self::NotSearchable(_) => {
+                "give it one for the search with -o tests.N=…, or leave it out with --exclude".to_owned()
             }
             Self::NoRun => {
                 "`pysurge run` and `pysurge demo` can be, unless they have --no-control; one with --control PATH \
@@ -187,6 +218,17 @@ mod tests {
                 path: "/pysurge-results".into(),
                 source: refused(),
             }),
+            CliError::Samples(ReportError::SamplesForm {
+                path: "out/samples.parquet".into(),
+            }),
+            CliError::Samples(ReportError::SamplesForm {
+                path: "samples.txt".into(),
+            }),
+            CliError::Junit(ReportError::File {
+                path: "/junit.xml".into(),
+                source: refused(),
+            }),
+            CliError::Threshold("--threshold: `x` is no measure\n  x < 1\n  ^".into()),
             CliError::Manager(ManagerError::NoCommand),
             CliError::Manager(ManagerError::Spawn {
                 worker: 7,
@@ -211,6 +253,10 @@ mod tests {
                 path: "/plan.svg".into(),
                 source: refused(),
             },
+            CliError::NotSearchable(NotSearchable {
+                test: "upload".into(),
+                key: "users",
+            }),
             CliError::NoRun,
             CliError::NoSuchRun { pid: 4711 },
             CliError::ManyRuns { runs: 2 },

@@ -172,6 +172,76 @@ fn a_results_folder_that_cannot_be_made_is_told_before_anything_starts() {
 }
 
 #[test]
+fn files_that_cannot_be_written_are_told_before_anything_starts() {
+    let folder = folder_with("a.yml", GOOD);
+    for (flag, file, said) in [
+        (
+            "--samples",
+            "s.parquet",
+            "Parquet is not supported; write s.csv.zst",
+        ),
+        ("--samples", "s.txt", "neither in .csv nor in .csv.zst"),
+        ("--samples", "none/s.csv", "failed to write"),
+        ("--junit", "none/j.xml", "failed to write"),
+        (
+            "--threshold",
+            "response_time.p95 < 250",
+            "response_time.p95 < 250\n",
+        ),
+    ] {
+        let ran = ran(&["pysurge", "run", "a.yml", flag, file], folder.path(), |_| ());
+        assert_eq!((ran.exit_code, ran.stdout.as_str()), (2, ""), "{}", ran.stderr);
+        assert!(
+            ran.stderr.starts_with("error: ") && ran.stderr.contains(said),
+            "{file}: {}",
+            ran.stderr
+        );
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "{file}");
+    }
+}
+
+#[test]
+fn a_threshold_that_no_test_can_meet_is_refused() {
+    let closed = "tests:\n- test_class: module.Case\n  users: 5\n";
+    let folder = folder_with("a.yml", closed);
+    let args = ["pysurge", "run", "a.yml", "--threshold", "rate > 95%"];
+    let ran = ran(&args, folder.path(), |_| ());
+    assert_eq!(ran.exit_code, 2);
+    assert!(
+        ran.stderr.starts_with("error: --threshold: ") && ran.stderr.contains("  ^"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn junit_tells_that_nothing_was_fired_and_why_and_samples_are_left_alone() {
+    let folder = folder_with("a.yml", GOOD);
+    fs::write(folder.path().join("s.csv"), "old").unwrap();
+    for python in ["false", "/no/such/python"] {
+        let args = [
+            "pysurge",
+            "run",
+            "a.yml",
+            "--junit",
+            "j.xml",
+            "--samples",
+            "s.csv",
+            "--no-results",
+        ];
+        let ran = ran(&args, folder.path(), |world| world.python = python.into());
+        assert_eq!(ran.exit_code, 2, "{}", ran.stderr);
+        let xml = fs::read_to_string(folder.path().join("j.xml")).unwrap();
+        assert!(
+            xml.contains("<error type=\"not_fired\" message=\"nothing was fired: ")
+                && xml.contains("errors=\"1\""),
+            "{xml}"
+        );
+        assert_eq!(fs::read_to_string(folder.path().join("s.csv")).unwrap(), "old");
+    }
+}
+
+#[test]
 fn a_dict_is_run_as_a_file_is() {
     let entry = [
         ("test_class", Value::Str("module.Case".into())),

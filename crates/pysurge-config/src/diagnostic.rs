@@ -6,6 +6,7 @@
 
 use crate::Source;
 use crate::item::Place;
+use crate::literal;
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str};
 use pysurge_core::event::Severity;
@@ -40,6 +41,17 @@ pub struct Diagnostic {
     pub hint: Option<String>,
     /// Lines that belong to it, shown as they are: a traceback.
     pub detail: String,
+    /// The part of the value that it is about, until it is known where that stands.
+    pub(crate) part: Option<Part>,
+}
+
+/// Some characters of a scalar's value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Part {
+    value: String,
+    chars: Range<usize>,
+    /// The value with a mark below them, for where the file cannot show it.
+    marked: String,
 }
 
 /// An error after which nothing more can be said.
@@ -57,6 +69,7 @@ impl Diagnostic {
             related: None,
             hint: None,
             detail: String::new(),
+            part: None,
         }
     }
 
@@ -75,6 +88,31 @@ impl Diagnostic {
         };
         self.path = path.into();
         self
+    }
+
+    /// Says which characters of the value at its place are meant.
+    pub(crate) fn part(mut self, value: &str, chars: Range<usize>, marked: String) -> Self {
+        self.part = Some(Part {
+            value: value.to_owned(),
+            chars,
+            marked,
+        });
+        self
+    }
+
+    /// Narrows its place to the part of the value that is meant; where the file does not have it so, the value itself is shown.
+    pub(crate) fn narrow(&mut self, source: &str) {
+        let Some(part) = self.part.take() else {
+            return;
+        };
+        let narrow = |span: &Range<usize>| {
+            let bytes = literal::place(source.get(span.clone())?, &part.value, &part.chars)?;
+            Some(span.start + bytes.start..span.start + bytes.end)
+        };
+        match self.span.as_ref().and_then(narrow) {
+            Some(span) => self.span = Some(span),
+            None => self.detail = part.marked,
+        }
     }
 
     pub(crate) fn label(mut self, label: impl Into<String>) -> Self {

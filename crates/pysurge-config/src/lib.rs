@@ -24,6 +24,7 @@ mod fields;
 mod form;
 mod found_later;
 mod item;
+mod literal;
 mod overrides;
 mod resolve;
 mod scalar;
@@ -124,6 +125,9 @@ fn check(
     mut diagnostics: Vec<Diagnostic>,
 ) -> Result<Config, ConfigErrors> {
     let plan = ConfigForm::plan(&root, name, &mut diagnostics);
+    for diagnostic in &mut diagnostics {
+        diagnostic.narrow(&source.text);
+    }
     let failed = diagnostics
         .iter()
         .any(|diagnostic| diagnostic.severity == Severity::Error);

@@ -71,8 +71,10 @@ workers: 4
 arrivals: poisson
 seed: 7
 graceful_stop: 0s
+thresholds: [failures < 1%, {threshold: lost == 0, abort_on_fail: true, after: 5s}]
 tests:
 - test_class: load.Upload
+  thresholds: response_time.p95 < 250ms for 10s
   name: uploads
   tags: [upload, night]
   kwargs: {size: 5}

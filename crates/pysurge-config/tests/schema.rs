@@ -57,6 +57,17 @@ fn the_schema_takes_what_is_right_and_refuses_what_is_wrong() {
             "defaults": {"test_class": "a.B", "rate": 1, "kwargs": {"a": 1}}, "tests": [{}, {"users": 5}]}"#.to_owned(), true),
         (r#"{"defaults": {"users": 1, "pacing": "1s", "start_rate": 1, "late": "drop"}, "tests": [{"test_class": "a.B", "rate": 1}]}"#.to_owned(), true),
         (r#"{"defaults": null, "tests": [{"test_class": "a.B", "rate": 1}]}"#.to_owned(), true),
+        (test(r#""rate": 1, "thresholds": "rate>95%""#), true),
+        (test(r#""rate": 1, "thresholds": []"#), true),
+        (test(r#""rate": 1, "thresholds": ["checks.\"a < b\" == 100%", " counts.x.rate != .5/s in 1% of seconds"]"#), true),
+        (test(r#""rate": 1, "thresholds": {"threshold": "lost == 0", "abort_on_fail": true, "after": "0s"}"#), true),
+        (r#"{"thresholds": ["response_time.p95 < 1s for 10s"], "defaults": {"thresholds": "lost == 0"}, "tests": [{"test_class": "a.B", "rate": 1}]}"#.to_owned(), true),
+        (test(r#""rate": 1, "thresholds": ["lost"]"#), false),
+        (test(r#""rate": 1, "thresholds": ["p(95)=5"]"#), false),
+        (test(r#""rate": 1, "thresholds": [5]"#), false),
+        (test(r#""rate": 1, "thresholds": [{"abort_on_fail": true}]"#), false),
+        (test(r#""rate": 1, "thresholds": [{"threshold": "lost == 0", "after": "1s"}]"#), false),
+        (test(r#""rate": 1, "thresholds": [{"threshold": "lost == 0", "abortOnFail": true}]"#), false),
         (test(r#""kwargs": {}"#), false),
         (test(r#""rate": 1, "users": 5"#), false),
         (test(r#""rate": 1, "pacing": "1s""#), false),
@@ -119,6 +130,7 @@ fn every_key_takes_a_variable_and_has_a_description() {
         ("Test", &schema["$defs"]["Test"]["properties"]),
         ("Stage", &schema["$defs"]["Stage"]["properties"]),
         ("Replay", &schema["$defs"]["Replay"]["properties"]),
+        ("Threshold", &schema["$defs"]["Threshold"]["properties"]),
     ] {
         for (key, property) in properties.as_object().unwrap() {
             keys += 1;
@@ -149,6 +161,11 @@ fn every_key_takes_a_variable_and_has_a_description() {
                     stage[key] = "${X}".into();
                     test = serde_json::json!({"test_class": "a.B", "stages": [stage]});
                 }
+                "Threshold" => {
+                    let mut threshold = serde_json::json!({"threshold": "lost == 0", "abort_on_fail": true});
+                    threshold[key] = "${X}".into();
+                    test["thresholds"] = serde_json::json!([threshold]);
+                }
                 _ => {
                     let mut replay = serde_json::json!({"file": "x.csv"});
                     replay[key] = "${X}".into();
@@ -159,7 +176,7 @@ fn every_key_takes_a_variable_and_has_a_description() {
             assert!(whole.is_valid(&config), "{at}: {key}: {config}");
         }
     }
-    assert_eq!(keys, 9 + 24 + 3 + 6);
+    assert_eq!(keys, 10 + 25 + 3 + 6 + 3);
 }
 
 const REFERENCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/config.md");
@@ -173,6 +190,7 @@ fn the_reference_has_every_key() {
         ("## Keys of a test", &schema["$defs"]["Test"]["properties"]),
         ("### Stages", &schema["$defs"]["Stage"]["properties"]),
         ("### Replay", &schema["$defs"]["Replay"]["properties"]),
+        ("## Thresholds", &schema["$defs"]["Threshold"]["properties"]),
     ] {
         let (_, after) = reference.split_once(section).unwrap();
         let section = after.split("\n#").next().unwrap();

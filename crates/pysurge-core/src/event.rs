@@ -3,8 +3,10 @@
 
 use crate::plan::Plan;
 use crate::schedule::{Change, Stripe};
+use crate::series::{Row, Series};
 use crate::summary::Summary;
-use crate::wire::{LoadError, LogRecord, Rehearsed, StartupError, TestInfo};
+use crate::wire::{IterationRecord, LoadError, LogRecord, Rehearsed, StartupError, TestInfo};
+use std::sync::Arc;
 
 /// Why a run stopped; a later one is more urgent and wins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -13,6 +15,8 @@ pub enum StopReason {
     Duration,
     /// Every planned iteration is done.
     Iterations,
+    /// A threshold with `abort_on_fail` failed.
+    Threshold,
     /// Ctrl+C or SIGTERM.
     Signal,
     /// Ctrl+C a second time: the grace period was skipped.
@@ -95,6 +99,19 @@ pub enum RunEvent {
     },
     /// About once a second while the run goes on, with everything known so far.
     Progress(Box<Summary>),
+    /// A row of the time series is complete: every worker has told of that time. Rows come in order, without a gap; the last one may be
+    /// shorter than the others.
+    Row(Arc<Row>),
+    /// There were too many rows: this is the series so far, every row of it and to come twice as long as before. Whoever keeps rows keeps
+    /// [`Series::complete_rows`] of it in their place.
+    Coarsened(Arc<Series>),
+    /// Single iterations of a worker, where they were asked for.
+    Iterations {
+        /// The worker, from 0.
+        worker: u32,
+        /// In the order in which they ended, more or less.
+        iterations: Vec<IterationRecord>,
+    },
     /// From an instant on the run goes on otherwise.
     Changed {
         /// From when on and how; run time.

@@ -37,6 +37,11 @@ impl Phase {
             Self::Teardown => "teardown",
         }
     }
+
+    /// Whether an error in it fails the iteration.
+    pub fn fails(self) -> bool {
+        self != Self::Teardown
+    }
 }
 
 /// What failures of one kind have in common.
@@ -50,6 +55,23 @@ pub struct FailureKey {
     pub frame: String,
     /// The message with its numbers masked, see [`mask`].
     pub message: String,
+}
+
+impl FailureKey {
+    /// All of it in one line: `run: ValueError: no item # (shop.py:12 in buy)`.
+    pub fn line(&self) -> String {
+        let mut line = format!("{}: {}", self.phase.name(), self.exception);
+        if !self.message.is_empty() {
+            line += ": ";
+            line += &self.message;
+        }
+        if !self.frame.is_empty() {
+            line += " (";
+            line += &self.frame;
+            line += ")";
+        }
+        line
+    }
 }
 
 /// What is known of one kind of failure.

@@ -1,5 +1,8 @@
 //! Histogram of durations: HDR with three significant digits, so every quantile is within 0.1 % of the truth,
 //! in constant memory. Merging loses nothing.
+//!
+//! While it is recorded into, a histogram is *dense*: an array of counters over its whole range, some hundred KiB. One that is kept, as
+//! a second's row is, can be made *compact*: only the counters in use, some KiB. Both are the same histogram to everybody outside.
 
 use hdrhistogram::Histogram as Hdr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -13,7 +16,7 @@ const MAX_NS: u64 = (1 << 52) - 1;
 /// A histogram of durations in nanoseconds, with their exact sum, minimum and maximum.
 #[derive(Debug, Clone)]
 pub struct Histogram {
-    buckets: Hdr<u64>,
+    buckets: Buckets,
     sum_ns: u128,
     min_ns: u64,
     max_ns: u64,
@@ -25,32 +28,37 @@ impl Default for Histogram {
     }
 }
 
+/// Where the counters are. A compact one has only those in use, ascending, each with the highest value of its bucket.
+#[derive(Debug, Clone)]
+enum Buckets {
+    Dense(Hdr<u64>),
+    Compact(Vec<(u64, u64)>),
+}
+
+/// A dense histogram that grows to the range it is given.
+fn dense() -> Hdr<u64> {
+    let mut buckets = Hdr::new(DIGITS).expect("three digits are within HDR's range");
+    buckets.auto(true);
+    buckets
+}
+
 impl PartialEq for Histogram {
     fn eq(&self, other: &Self) -> bool {
         // HDR's own equality tells a grown and cleared histogram from a new one; what was counted decides here.
-        let counted = |histogram: &Self| -> Vec<(u64, u64)> {
-            let recorded = histogram.buckets.iter_recorded();
-            recorded
-                .map(|bucket| (bucket.value_iterated_to(), bucket.count_at_value()))
-                .collect()
-        };
         (self.sum_ns, self.min_ns, self.max_ns) == (other.sum_ns, other.min_ns, other.max_ns)
-            && counted(self) == counted(other)
+            && self.counted() == other.counted()
     }
 }
 
 impl Histogram {
     /// An empty histogram; it grows to the range it is given.
     pub fn new() -> Self {
-        let buckets = Hdr::new(DIGITS).expect("three digits are within HDR's range");
-        let mut histogram = Self {
-            buckets,
+        Self {
+            buckets: Buckets::Compact(Vec::new()),
             sum_ns: 0,
             min_ns: u64::MAX,
             max_ns: 0,
-        };
-        histogram.buckets.auto(true);
-        histogram
+        }
     }
 
     /// Counts one duration.
@@ -62,9 +70,10 @@ impl Histogram {
     /// Counts one duration `times` over.
     #[inline]
     pub fn record_n(&mut self, ns: u64, times: u64) {
-        self.buckets
-            .record_n(ns.min(MAX_NS), times)
-            .expect("an auto-resizing histogram takes any value up to MAX_NS");
+        if times == 0 {
+            return;
+        }
+        record_into(self.dense(), ns, times);
         self.sum_ns += u128::from(ns) * u128::from(times);
         self.min_ns = self.min_ns.min(ns);
         self.max_ns = self.max_ns.max(ns);
@@ -75,9 +84,19 @@ impl Histogram {
         if other.is_empty() {
             return;
         }
-        self.buckets
-            .add(&other.buckets)
-            .expect("an auto-resizing histogram takes any other of its precision");
+        match (&mut self.buckets, &other.buckets) {
+            (Buckets::Compact(ours), Buckets::Compact(theirs)) => *ours = joined(ours, theirs),
+            (_, Buckets::Compact(theirs)) => {
+                let dense = self.dense();
+                for (ns, times) in theirs {
+                    record_into(dense, *ns, *times);
+                }
+            }
+            (_, Buckets::Dense(theirs)) => self
+                .dense()
+                .add(theirs)
+                .expect("an auto-resizing histogram takes any other of its precision"),
+        }
         self.sum_ns += other.sum_ns;
         self.min_ns = self.min_ns.min(other.min_ns);
         self.max_ns = self.max_ns.max(other.max_ns);
@@ -85,18 +104,64 @@ impl Histogram {
 
     /// Forgets everything but keeps the memory.
     pub fn clear(&mut self) {
-        self.buckets.reset();
+        match &mut self.buckets {
+            Buckets::Dense(buckets) => buckets.reset(),
+            Buckets::Compact(buckets) => buckets.clear(),
+        }
         (self.sum_ns, self.min_ns, self.max_ns) = (0, u64::MAX, 0);
+    }
+
+    /// Keeps only the counters in use: for a histogram that is kept and not recorded into any more.
+    pub fn compact(&mut self) {
+        if let Buckets::Dense(_) = self.buckets {
+            self.buckets = Buckets::Compact(self.counted());
+        }
+    }
+
+    fn dense(&mut self) -> &mut Hdr<u64> {
+        if let Buckets::Compact(buckets) = &self.buckets {
+            let mut grown = dense();
+            for (ns, times) in buckets {
+                record_into(&mut grown, *ns, *times);
+            }
+            self.buckets = Buckets::Dense(grown);
+        }
+        match &mut self.buckets {
+            Buckets::Dense(buckets) => buckets,
+            Buckets::Compact(_) => unreachable!("it was made dense above"),
+        }
+    }
+
+    /// The counters in use, ascending, each with the highest duration that it counts, nanoseconds.
+    pub fn counted(&self) -> Vec<(u64, u64)> {
+        match &self.buckets {
+            Buckets::Dense(buckets) => buckets
+                .iter_recorded()
+                .map(|bucket| (bucket.value_iterated_to(), bucket.count_at_value()))
+                .collect(),
+            Buckets::Compact(buckets) => buckets.clone(),
+        }
     }
 
     /// How many durations were counted.
     pub fn count(&self) -> u64 {
-        self.buckets.len()
+        match &self.buckets {
+            Buckets::Dense(buckets) => buckets.len(),
+            Buckets::Compact(buckets) => buckets.iter().map(|(_, times)| times).sum(),
+        }
     }
 
     /// Whether nothing was counted.
     pub fn is_empty(&self) -> bool {
-        self.buckets.is_empty()
+        match &self.buckets {
+            Buckets::Dense(buckets) => buckets.is_empty(),
+            Buckets::Compact(buckets) => buckets.is_empty(),
+        }
+    }
+
+    /// The exact sum of all durations, nanoseconds.
+    pub fn sum_ns(&self) -> u128 {
+        self.sum_ns
     }
 
     /// The exact mean in nanoseconds; `None` when empty.
@@ -118,20 +183,137 @@ impl Histogram {
     /// The least duration that at least this share (`0.0..=1.0`) of the counted ones do not exceed, within 0.1 %, never
     /// below the minimum nor above the maximum; `None` when empty.
     pub fn quantile_ns(&self, share: f64) -> Option<u64> {
-        (!self.is_empty()).then(|| {
-            self.buckets
-                .value_at_quantile(share)
-                .clamp(self.min_ns, self.max_ns)
-        })
+        let at_rank = match &self.buckets {
+            Buckets::Dense(buckets) => buckets.value_at_quantile(share),
+            Buckets::Compact(buckets) => at_rank(buckets, rank(share, self.count())),
+        };
+        (!self.is_empty()).then(|| at_rank.clamp(self.min_ns, self.max_ns))
     }
 
     /// How many of the counted durations exceed `ns`, by whole buckets.
     pub fn count_above(&self, ns: u64) -> u64 {
-        if ns >= MAX_NS {
-            0
-        } else {
-            self.count() - self.buckets.count_between(0, ns).min(self.count())
+        match &self.buckets {
+            _ if ns >= MAX_NS => 0,
+            Buckets::Dense(buckets) => self.count() - buckets.count_between(0, ns).min(self.count()),
+            Buckets::Compact(buckets) => {
+                // The bucket that `ns` itself falls into is not above it.
+                let bucket_ns = dense_bucket_ns(ns);
+                let above = buckets.iter().filter(|(highest_ns, _)| *highest_ns > bucket_ns);
+                above.map(|(_, times)| times).sum()
+            }
         }
+    }
+}
+
+/// The standard form, see [`Histogram::to_standard`].
+mod standard {
+    use super::{Buckets, Histogram, dense, record_into};
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+    use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer};
+
+    impl Histogram {
+        /// The standard form of `HdrHistogram` (V2, deflated, base64), which its tools in every language read; empty for an empty one.
+        pub fn to_standard(&self) -> String {
+            let write = |buckets: &hdrhistogram::Histogram<u64>| {
+                let mut bytes = Vec::new();
+                let written = V2DeflateSerializer::new().serialize(buckets, &mut bytes);
+                written.expect("a vector takes what is written, and no counter is near 2^63");
+                STANDARD.encode(bytes)
+            };
+            match &self.buckets {
+                _ if self.is_empty() => String::new(),
+                Buckets::Dense(buckets) => write(buckets),
+                Buckets::Compact(counted) => {
+                    let mut buckets = dense();
+                    for (ns, times) in counted {
+                        record_into(&mut buckets, *ns, *times);
+                    }
+                    write(&buckets)
+                }
+            }
+        }
+
+        /// Reads the standard form; `None` where it is none, or not of three digits. The sum, the least and the greatest duration are not
+        /// part of it: they are as exact as the buckets.
+        pub fn from_standard(text: &str) -> Option<Self> {
+            if text.is_empty() {
+                return Some(Self::new());
+            }
+            let bytes = STANDARD.decode(text).ok()?;
+            let read: hdrhistogram::Histogram<u64> =
+                Deserializer::new().deserialize(&mut bytes.as_slice()).ok()?;
+            let mut histogram = Self::new();
+            for bucket in read.iter_recorded() {
+                let middle = read.median_equivalent(bucket.value_iterated_to());
+                histogram.record_n(middle, bucket.count_at_value());
+            }
+            Some(histogram)
+        }
+    }
+}
+
+fn record_into(buckets: &mut Hdr<u64>, ns: u64, times: u64) {
+    buckets
+        .record_n(ns.min(MAX_NS), times)
+        .expect("an auto-resizing histogram takes any value up to MAX_NS");
+}
+
+/// The highest duration of the bucket that a duration falls into.
+fn dense_bucket_ns(ns: u64) -> u64 {
+    dense().highest_equivalent(ns)
+}
+
+/// How many durations, in order, a quantile covers: at least one.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a rank is as exact as the share that asks for it; HDR computes it the same way"
+)]
+pub(crate) fn rank(share: f64, count: u64) -> u64 {
+    ((share.min(1.0) * count as f64).ceil() as u64).max(1)
+}
+
+fn at_rank(buckets: &[(u64, u64)], rank: u64) -> u64 {
+    let mut covered = 0;
+    let found = buckets.iter().find(|(_, times)| {
+        covered += times;
+        covered >= rank
+    });
+    found.or(buckets.last()).map_or(0, |(ns, _)| *ns)
+}
+
+/// Two ascending lists of counters as one.
+fn joined(ours: &[(u64, u64)], theirs: &[(u64, u64)]) -> Vec<(u64, u64)> {
+    let mut all = Vec::with_capacity(ours.len() + theirs.len());
+    let (mut ours, mut theirs) = (ours.iter().peekable(), theirs.iter().peekable());
+    loop {
+        let next = match (ours.peek(), theirs.peek()) {
+            (Some(our), Some(their)) if our.0 == their.0 => {
+                let both = (our.0, our.1 + their.1);
+                ours.next();
+                theirs.next();
+                both
+            }
+            (Some(our), Some(their)) if our.0 > their.0 => {
+                let their = **their;
+                theirs.next();
+                their
+            }
+            (Some(our), _) => {
+                let our = **our;
+                ours.next();
+                our
+            }
+            (None, Some(their)) => {
+                let their = **their;
+                theirs.next();
+                their
+            }
+            (None, None) => return all,
+        };
+        all.push(next);
     }
 }
 
@@ -147,21 +329,16 @@ struct Sparse {
 impl Serialize for Histogram {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut last = 0;
-        let buckets = self
-            .buckets
-            .iter_recorded()
-            .map(|bucket| {
-                let value = bucket.value_iterated_to();
-                let step = value - last;
-                last = value;
-                (step, bucket.count_at_value())
-            })
-            .collect();
+        let steps = |(value, count)| {
+            let step = value - last;
+            last = value;
+            (step, count)
+        };
         Sparse {
             sum_ns: self.sum_ns,
             min_ns: self.min_ns,
             max_ns: self.max_ns,
-            buckets,
+            buckets: self.counted().into_iter().map(steps).collect(),
         }
         .serialize(serializer)
     }
@@ -170,15 +347,25 @@ impl Serialize for Histogram {
 impl<'de> Deserialize<'de> for Histogram {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let sparse = Sparse::deserialize(deserializer)?;
-        let mut histogram = Self::new();
+        let grid = dense();
         let mut value: u64 = 0;
+        let mut buckets: Vec<(u64, u64)> = Vec::with_capacity(sparse.buckets.len());
         for (step, count) in sparse.buckets {
             value = value.saturating_add(step);
-            histogram.record_n(value, count);
+            // Whatever was sent, a counter stands where a histogram of ours has one.
+            let highest_ns = grid.highest_equivalent(value.min(MAX_NS));
+            match buckets.last_mut() {
+                _ if count == 0 => {}
+                Some(last) if last.0 == highest_ns => last.1 = last.1.saturating_add(count),
+                _ => buckets.push((highest_ns, count)),
+            }
         }
-        (histogram.sum_ns, histogram.min_ns, histogram.max_ns) =
-            (sparse.sum_ns, sparse.min_ns, sparse.max_ns);
-        Ok(histogram)
+        Ok(Self {
+            buckets: Buckets::Compact(buckets),
+            sum_ns: sparse.sum_ns,
+            min_ns: sparse.min_ns,
+            max_ns: sparse.max_ns,
+        })
     }
 }
 
@@ -251,6 +438,41 @@ mod tests {
             let histogram = of(&values);
             let bytes = postcard::to_allocvec(&histogram).unwrap();
             prop_assert_eq!(postcard::from_bytes::<Histogram>(&bytes).unwrap(), histogram);
+        }
+
+        #[test]
+        fn the_standard_form_keeps_every_bucket(values in prop::collection::vec(0u64..1 << 50, 0..60)) {
+            let histogram = of(&values);
+            let mut compact = histogram.clone();
+            compact.compact();
+            prop_assert_eq!(histogram.to_standard(), compact.to_standard());
+            let read = Histogram::from_standard(&histogram.to_standard()).unwrap();
+            prop_assert_eq!(read.counted(), histogram.counted());
+        }
+
+        #[test]
+        fn compact_or_dense_it_is_the_same_histogram(
+            a in prop::collection::vec(0u64..1 << 60, 0..60),
+            b in prop::collection::vec(0u64..1 << 60, 0..60),
+            share in 0.0f64..=1.0,
+            bound in 0u64..1 << 60,
+        ) {
+            let (dense_a, dense_b) = (of(&a), of(&b));
+            let (mut compact_a, mut compact_b) = (dense_a.clone(), dense_b.clone());
+            compact_a.compact();
+            compact_b.compact();
+            let mut truth = dense_a.clone();
+            truth.merge(&dense_b);
+            for (left, right) in [(&compact_a, &compact_b), (&dense_a, &compact_b), (&compact_a, &dense_b)] {
+                let mut merged = left.clone();
+                merged.merge(right);
+                prop_assert_eq!(&merged, &truth);
+                prop_assert_eq!(merged.count(), truth.count());
+                prop_assert_eq!(merged.quantile_ns(share), truth.quantile_ns(share));
+                prop_assert_eq!(merged.count_above(bound), truth.count_above(bound));
+                merged.record(bound);
+                prop_assert_eq!(merged.count(), truth.count() + 1);
+            }
         }
     }
 }

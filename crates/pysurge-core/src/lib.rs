@@ -8,7 +8,9 @@
 //! (durations); the name of a number ends in its unit.
 
 pub mod account;
+pub mod alike;
 pub mod capacity;
+pub mod compare;
 pub mod control;
 pub mod event;
 pub mod failure;
@@ -19,9 +21,12 @@ pub mod plan;
 pub mod rate;
 pub mod replay;
 pub mod schedule;
+pub mod search;
+pub mod series;
 pub mod sketch;
 pub mod span;
 pub mod summary;
+pub mod threshold;
 pub mod users;
 pub mod value;
 pub mod verdict;

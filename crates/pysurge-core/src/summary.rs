@@ -2,9 +2,10 @@
 //! Durations leave the program here, so they are seconds.
 
 use crate::account::Account;
-use crate::failure::{Failures, Phase};
+use crate::failure::Failures;
 use crate::histogram::Histogram;
-use crate::measure::Metrics;
+use crate::measure::{Checks, Exhibit, LatenessParts, Measures, Metrics, Timers};
+use crate::series::{Series, TestRow};
 use crate::sketch::Sketch;
 use crate::verdict::Verdict;
 use schemars::JsonSchema;
@@ -32,6 +33,8 @@ pub enum StopCause {
     Duration,
     /// Every planned iteration is done.
     Iterations,
+    /// A threshold with `abort_on_fail` failed.
+    Threshold,
     /// Ctrl+C or SIGTERM.
     Signal,
     /// Ctrl+C twice: running iterations were abandoned.
@@ -74,14 +77,198 @@ pub struct Summary {
     pub elapsed_s: f64,
     /// Did the generator keep its schedule?
     pub verdict: Verdict,
+    /// What was judged, the run's own thresholds first, then each test's, in the config's order.
+    pub thresholds: Vec<ThresholdResult>,
     /// The sum of all tests' accounts, without their warm-ups.
     pub account: Account,
     /// One entry per test of the config, in its order.
     pub tests: Vec<TestSummary>,
     /// One entry per worker.
     pub workers: Vec<WorkerSummary>,
+    /// The machine that the load came from.
+    pub machine: MachineSummary,
+    /// Every test's figures over time, in at most [`MAX_BLOCKS`] blocks of one length but for the last; empty while the run goes on. What
+    /// `pysurge compare` works on.
+    pub blocks: Vec<Block>,
+    /// Single iterations that are missing in the file of samples, because something did not keep up; 0 where none was asked for.
+    pub samples_dropped: u64,
     /// Lines and records of user code that were dropped because the terminal did not keep up.
     pub output_dropped: u64,
+}
+
+/// How a threshold stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ThresholdState {
+    /// It is not judged yet.
+    Pending,
+    /// It holds.
+    Passed,
+    /// It does not hold.
+    Failed,
+    /// Nothing was measured of what it is about: the same as failed.
+    NoData,
+}
+
+impl ThresholdState {
+    /// Whether it fails the run.
+    pub fn fails(self) -> bool {
+        matches!(self, Self::Failed | Self::NoData)
+    }
+}
+
+/// What came of a threshold.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ThresholdResult {
+    /// As it was written.
+    pub expression: String,
+    /// The name of its test, else the test's label; absent where it is about all tests together.
+    pub test: Option<String>,
+    /// Whether it holds.
+    pub state: ThresholdState,
+    /// The value that stood beside the wanted one: durations in seconds, shares as fractions. Absent where there is none.
+    pub actual: Option<f64>,
+    /// The same for a reader, in the unit of the expression: `312 ms`, `0.42 %`, `no data`.
+    pub actual_text: String,
+    /// Whether the run was to be stopped where it fails.
+    pub abort_on_fail: bool,
+    /// Whether it stopped the run.
+    pub aborted: bool,
+}
+
+/// The machine that the load came from.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct MachineSummary {
+    /// CPUs that the workers may use.
+    pub cpus: u32,
+    /// The most of these CPUs that was busy, with whatever, over any five seconds in which measured iterations were planned, or over all of
+    /// that time where it was shorter: 1 is all there is. Absent where the system does not tell, or it was not long enough to tell.
+    pub cpu_share: Option<f64>,
+    /// Memory swapped in and out while measured iterations were planned, bytes; absent where the system does not tell.
+    pub swapped_bytes: Option<u64>,
+    /// How long the machine was suspended in that time, seconds.
+    pub suspended_s: f64,
+    /// By how much the wall clock was set in that time, seconds; it does not touch any figure but wall times.
+    pub clock_set_s: f64,
+}
+
+/// Blocks that a summary has at most.
+pub const MAX_BLOCKS: usize = 200;
+
+/// What was measured in some seconds: a row of the time series.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Block {
+    /// From when on, seconds since the start.
+    pub from_s: f64,
+    /// Up to when.
+    pub to_s: f64,
+    /// Per test, in the summary's order.
+    pub tests: Vec<TestBlock>,
+}
+
+/// One test's part of a [`Block`]. What is measured of an iteration stands in the block in which it ended.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct TestBlock {
+    /// Iterations planned.
+    pub planned: u64,
+    /// Iterations passed.
+    pub passed: u64,
+    /// Iterations failed.
+    pub failed: u64,
+    /// Iterations dropped.
+    pub dropped: u64,
+    /// Response times.
+    pub response_time: EncodedHistogram,
+    /// Service times.
+    pub service_time: EncodedHistogram,
+    /// Lateness.
+    pub lateness: EncodedHistogram,
+    /// Metrics, by name.
+    pub metrics: BTreeMap<String, BlockMetric>,
+    /// Timers in iterations that passed, by name.
+    pub timers: BTreeMap<String, EncodedHistogram>,
+    /// Checks, by name.
+    pub checks: BTreeMap<String, CheckFigures>,
+}
+
+/// A metric in a block: enough for its mean.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct BlockMetric {
+    /// How many values.
+    pub count: u64,
+    /// Their sum.
+    pub sum: f64,
+}
+
+/// A histogram of durations in nanoseconds, in the standard form of `HdrHistogram`: V2, deflated, base64, as `HdrHistogram`'s own tools in any
+/// language read it. Empty where nothing was counted.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct EncodedHistogram(pub String);
+
+/// A check's figures.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CheckFigures {
+    /// It held.
+    pub passed: u64,
+    /// It did not.
+    pub failed: u64,
+}
+
+/// A timer's figures.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct TimerFigures {
+    /// In iterations that passed.
+    pub passed: Durations,
+    /// In iterations that failed.
+    pub failed: Durations,
+}
+
+/// Lateness by its causes; for every iteration the three add up to its lateness.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LatenessFigures {
+    /// The thread that was to start it woke late: the kernel, a busy machine, our own steps.
+    pub woke_late: Durations,
+    /// Every thread of the pool was running an iteration.
+    pub no_free_thread: Durations,
+    /// A thread was ready and waited for Python's interpreter lock.
+    pub waited_for_gil: Durations,
+}
+
+/// What the threads of a test did while they ran iterations: tells a slow service from slow Python.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ThreadTime {
+    /// Seconds that threads were busy with iterations, all their phases and what lies between; summed over the threads.
+    pub busy_s: f64,
+    /// Of these, seconds on a CPU: the user's Python and what it calls.
+    pub cpu_s: f64,
+    /// The rest: waiting for the service, for the interpreter, or for a core.
+    pub blocked_s: f64,
+    /// CPU time over busy time; absent where nothing ran.
+    pub cpu_share: Option<f64>,
+}
+
+/// One iteration as it was.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ExhibitFigures {
+    /// When it was planned, seconds since the start.
+    pub planned_s: f64,
+    /// When it started, seconds since the start.
+    pub started_s: f64,
+    /// Lateness and service time together, seconds.
+    pub response_time_s: f64,
+    /// `run` alone, seconds; absent where it did not come as far.
+    pub service_time_s: Option<f64>,
+    /// The worker, from 0.
+    pub worker: u32,
+    /// Its thread.
+    pub thread: String,
+    /// Its number among the test's arrivals; absent in the closed model.
+    pub number: Option<u64>,
+    /// Its kwargs as Python writes them.
+    pub kwargs: String,
+    /// How it failed; absent where it passed.
+    pub error: Option<String>,
 }
 
 /// Changes that a summary lists.
@@ -163,6 +350,10 @@ pub struct TestSummary {
     pub service_time: Durations,
     /// From the planned instant to the start, of every iteration that ended.
     pub lateness: Durations,
+    /// Lateness by its causes.
+    pub lateness_parts: LatenessFigures,
+    /// What its threads did while they ran iterations.
+    pub thread_time: ThreadTime,
     /// `setup`; its count is 0 where the test case has none.
     pub setup: Durations,
     /// `teardown`; its count is 0 where the test case has none.
@@ -171,10 +362,31 @@ pub struct TestSummary {
     pub metrics: BTreeMap<String, MetricFigures>,
     /// Metric values that were no finite number, or of too many names.
     pub metrics_refused: u64,
+    /// The user's checks over all iterations, by name.
+    pub checks: BTreeMap<String, CheckFigures>,
+    /// The user's timed steps, by name.
+    pub timers: BTreeMap<String, TimerFigures>,
+    /// The user's counts over all iterations: sums by name.
+    pub counts: BTreeMap<String, f64>,
+    /// Checks, steps and counts that came under too many names, or whose value was no number.
+    pub steps_refused: u64,
     /// Failures by kind, the most frequent first.
     pub failures: Vec<FailureFigures>,
     /// Failures of further kinds than are kept.
     pub failures_overflow: u64,
+    /// The slowest iterations by response time, the slowest first.
+    pub slowest: Vec<ExhibitFigures>,
+    /// The first iterations that failed.
+    pub first_failed: Vec<ExhibitFigures>,
+}
+
+impl TestSummary {
+    /// What a sum of [`TestSummary::counts`] is per second, of the same time as the achieved rate; `None` where nothing was started.
+    #[expect(clippy::cast_precision_loss, reason = "a rate needs no more than 53 bits")]
+    pub fn count_per_s(&self, sum: f64) -> Option<f64> {
+        let fired = self.account.fired();
+        (fired > 0).then(|| sum / fired as f64 * self.achieved_rate_per_s)
+    }
 }
 
 /// The figures of a histogram of durations, in seconds. All but `count` are absent when nothing was counted.
@@ -217,6 +429,134 @@ impl Durations {
             p99_9_s: quantile(0.999),
             max_s: seconds(histogram.max_ns()),
         }
+    }
+}
+
+impl LatenessFigures {
+    /// The figures of all three.
+    pub fn of(parts: &LatenessParts) -> Self {
+        Self {
+            woke_late: Durations::of(&parts.woke_late),
+            no_free_thread: Durations::of(&parts.no_free_thread),
+            waited_for_gil: Durations::of(&parts.waited_for_gil),
+        }
+    }
+}
+
+impl ThreadTime {
+    /// The figures of a test's measures.
+    #[expect(clippy::cast_precision_loss, reason = "seconds at the edge are floats")]
+    pub fn of(measures: &Measures) -> Self {
+        // The two clocks are read one after the other; on a thread that only computes the CPU's may be ahead by nanoseconds.
+        let cpu_ns = measures.busy_cpu_ns.min(measures.busy_ns);
+        let seconds = |ns: u64| ns as f64 / 1e9;
+        Self {
+            busy_s: seconds(measures.busy_ns),
+            cpu_s: seconds(cpu_ns),
+            blocked_s: seconds(measures.busy_ns - cpu_ns),
+            cpu_share: (measures.busy_ns > 0).then(|| cpu_ns as f64 / measures.busy_ns as f64),
+        }
+    }
+}
+
+impl ExhibitFigures {
+    /// The figures of exhibits, in their order.
+    #[expect(clippy::cast_precision_loss, reason = "seconds at the edge are floats")]
+    pub fn of_all(exhibits: &[Exhibit]) -> Vec<Self> {
+        let seconds = |ns: u64| ns as f64 / 1e9;
+        let figures = exhibits.iter().map(|exhibit| Self {
+            planned_s: seconds(exhibit.planned_ns),
+            started_s: seconds(exhibit.started_ns),
+            response_time_s: seconds(exhibit.response_ns),
+            service_time_s: exhibit.service_ns.map(seconds),
+            worker: exhibit.worker,
+            thread: exhibit.thread.clone(),
+            number: exhibit.number,
+            kwargs: exhibit.kwargs.clone(),
+            error: exhibit.error.clone(),
+        });
+        figures.collect()
+    }
+}
+
+impl EncodedHistogram {
+    /// The standard form of a histogram.
+    pub fn of(histogram: &Histogram) -> Self {
+        Self(histogram.to_standard())
+    }
+
+    /// The histogram; `None` where the text is none. Its mean, least and greatest are as exact as its buckets.
+    pub fn decode(&self) -> Option<Histogram> {
+        Histogram::from_standard(&self.0)
+    }
+}
+
+impl TestBlock {
+    /// One test's row.
+    pub fn of(row: &TestRow) -> Self {
+        let measures = &row.measures;
+        Self {
+            planned: row.planned,
+            passed: measures.passed,
+            failed: measures.failed,
+            dropped: row.dropped,
+            response_time: EncodedHistogram::of(&measures.response_time),
+            service_time: EncodedHistogram::of(&measures.service_time),
+            lateness: EncodedHistogram::of(&measures.lateness),
+            metrics: measures
+                .metrics
+                .iter()
+                .map(|(name, sketch)| {
+                    let (count, sum) = (sketch.count(), sketch.sum());
+                    (name.to_owned(), BlockMetric { count, sum })
+                })
+                .collect(),
+            timers: measures
+                .timers
+                .iter()
+                .map(|(name, timer)| (name.to_owned(), EncodedHistogram::of(&timer.passed)))
+                .collect(),
+            checks: CheckFigures::of_all(&measures.checks),
+        }
+    }
+}
+
+impl Block {
+    /// A series as blocks, at most [`MAX_BLOCKS`].
+    #[expect(clippy::cast_precision_loss, reason = "seconds at the edge are floats")]
+    pub fn of_series(series: &Series) -> Vec<Self> {
+        let coarse = series.coarser(MAX_BLOCKS);
+        let blocks = coarse.rows().iter().map(|row| Self {
+            from_s: row.from_ns as f64 / 1e9,
+            to_s: row.to_ns as f64 / 1e9,
+            tests: row.tests.iter().map(TestBlock::of).collect(),
+        });
+        blocks.collect()
+    }
+}
+
+impl CheckFigures {
+    /// The figures of every check of a test, by name.
+    pub fn of_all(checks: &Checks) -> BTreeMap<String, Self> {
+        let figures = checks.iter().map(|(name, count)| {
+            let (passed, failed) = (count.passed, count.failed);
+            (name.to_owned(), Self { passed, failed })
+        });
+        figures.collect()
+    }
+}
+
+impl TimerFigures {
+    /// The figures of every timer of a test, by name.
+    pub fn of_all(timers: &Timers) -> BTreeMap<String, Self> {
+        let figures = timers.iter().map(|(name, timer)| {
+            let figures = Self {
+                passed: Durations::of(&timer.passed),
+                failed: Durations::of(&timer.failed),
+            };
+            (name.to_owned(), figures)
+        });
+        figures.collect()
     }
 }
 
@@ -298,7 +638,7 @@ impl FailureFigures {
             first_s: group.first_ns as f64 / 1e9,
             last_s: group.last_ns as f64 / 1e9,
             traceback: group.traceback.clone(),
-            fails: key.phase != Phase::Teardown,
+            fails: key.phase.fails(),
         });
         figures.collect()
     }
@@ -331,6 +671,14 @@ pub struct WorkerSummary {
     pub death: Option<String>,
     /// CPU time it used, in seconds.
     pub cpu_s: f64,
+    /// The most that it used of one core, or of all where it runs without a GIL, over any five seconds in which measured iterations were
+    /// planned, or over all of that time where it was shorter: 1 is all there is. Absent where it was not long enough to tell.
+    pub cpu_share: Option<f64>,
+    /// The greatest share of such a time, not always the same one, in which a due iteration of this worker had a thread that waited for the
+    /// interpreter.
+    pub gil_wait_share: Option<f64>,
+    /// Seconds that it stood still, stopped or without a core, while measured iterations were planned.
+    pub stood_still_s: f64,
     /// Resident memory when last told, bytes.
     pub rss_bytes: u64,
 }

@@ -9,13 +9,14 @@
 //! A `Stop` may come at any time after `Hello` and again with nearer deadlines; never with later ones. A `Change` comes only
 //! between `Start` and `Stop`, and before the instant it is for unless the machine is very busy.
 
+use crate::failure::FailureKey;
 use crate::measure::Measures;
 use crate::plan::{Samples, TestPlan};
 use crate::schedule::{Change, Stripe};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// The version of these messages.
-pub const PROTOCOL: u32 = 2;
+pub const PROTOCOL: u32 = 3;
 
 /// The largest payload of a frame. A snapshot of a hundred tests with full histograms has about 4 MiB.
 pub const MAX_FRAME_BYTES: usize = 64 * 1024 * 1024;
@@ -65,6 +66,8 @@ pub struct Start {
     pub stripes: Vec<Option<Stripe>>,
     /// Per test with a shape: its samples, the same in every worker. Empty or `None` where there is nothing to tell.
     pub shapes: Vec<Option<Samples>>,
+    /// Whether every single iteration is to be told, by [`FromWorker::Iterations`].
+    pub iterations: bool,
 }
 
 /// By when a worker is to end. All instants are nanoseconds of `CLOCK_MONOTONIC`.
@@ -94,6 +97,8 @@ pub enum FromWorker {
     Rehearsed(Rehearsed),
     /// What was measured since the last snapshot.
     Snapshot(Box<Snapshot>),
+    /// Iterations one by one, where they were asked for; those of the time before a `Drained` come before it.
+    Iterations(Vec<IterationRecord>),
     /// All iterations ended or were interrupted; nothing more will be measured. `shutdown` follows.
     Drained(Box<Snapshot>),
     /// Every `shutdown` was tried. The worker exits.
@@ -197,6 +202,12 @@ pub struct Snapshot {
     pub rss_bytes: u64,
     /// Log records that were dropped because the manager did not keep up, cumulative.
     pub logs_dropped: u64,
+    /// Iterations that are in no [`FromWorker::Iterations`] because the manager did not keep up, cumulative.
+    pub iterations_untold: u64,
+    /// How long a due iteration had a thread that waited for the interpreter, nanoseconds, cumulative; at most the time that has passed.
+    pub gil_wait_ns: u64,
+    /// How long the whole process stood still, stopped or without a core, as far as it noticed, nanoseconds, cumulative.
+    pub stood_still_ns: u64,
 }
 
 /// One test's part of a [`Snapshot`].
@@ -214,6 +225,10 @@ pub struct TestSnapshot {
     pub in_flight: u32,
     /// Pool threads now.
     pub threads: u32,
+    /// The most pool threads that this worker may have.
+    pub max_threads: u32,
+    /// Whether the system refused to make a thread.
+    pub threads_refused: bool,
 }
 
 /// The measured iterations of a test, or those of its warm-up.
@@ -227,6 +242,33 @@ pub struct PartSnapshot {
     pub interrupted: u64,
     /// Measures since the last snapshot.
     pub measures: Measures,
+}
+
+/// One iteration, for those who want every single one. Instants are nanoseconds of run time: since the start of the run.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct IterationRecord {
+    /// The test's place in the plan.
+    pub test: u32,
+    /// Its number among the test's arrivals in all workers; `None` in the closed model.
+    pub number: Option<u64>,
+    /// Whether it belongs to the warm-up.
+    pub warmup: bool,
+    /// When it was planned.
+    pub planned_ns: u64,
+    /// When it started.
+    pub started_ns: u64,
+    /// `setup`; `None` where there is none or it was not reached.
+    pub setup_ns: Option<u64>,
+    /// `run`; `None` where it was not reached.
+    pub service_ns: Option<u64>,
+    /// `teardown`; `None` where there is none.
+    pub teardown_ns: Option<u64>,
+    /// Whether it failed.
+    pub failed: bool,
+    /// The group of its first failure, also of one in `teardown` that failed nothing.
+    pub failure: Option<FailureKey>,
+    /// Its metrics, where it passed.
+    pub metrics: Vec<(String, f64)>,
 }
 
 /// A log record on its way to the manager, who writes it as a line.
@@ -373,6 +415,7 @@ mod tests {
                         rates: vec![Rate::ZERO],
                     }),
                 ],
+                iterations: true,
             }),
             ToWorker::Rehearse,
             ToWorker::Change(Change {

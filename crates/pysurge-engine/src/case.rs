@@ -1,7 +1,7 @@
 //! What the engine runs, and what an iteration says of itself.
 
 use crate::clock;
-use pysurge_core::failure::{FailureKey, Phase};
+use pysurge_core::failure::FailureKey;
 
 /// A test case: something of which one iteration after the other can be run, from many threads at once.
 pub trait TestCase: Send + Sync {
@@ -10,6 +10,13 @@ pub trait TestCase: Send + Sync {
     /// It marks `setup`, `run` and `teardown` on the probe and tells it of failures and metrics. It must not unwind: a
     /// panic is caught at the thread's edge and ends the worker.
     fn iterate(&self, probe: &mut Probe<'_>);
+
+    /// The kwargs of an iteration, by [`Probe::number`], as Python writes a dict. Asked for the few iterations that are kept as evidence, from a
+    /// thread without an interpreter.
+    fn kwargs(&self, number: Option<u64>) -> String {
+        let _ = number;
+        "{}".to_owned()
+    }
 }
 
 /// A failure on its way into its group.
@@ -21,6 +28,51 @@ pub struct Failure {
     pub detail: Option<(String, String)>,
 }
 
+/// What came by name in an iteration. Keeps the memory of its names from one iteration to the next.
+#[derive(Debug)]
+struct Notes<T> {
+    names: Vec<String>,
+    values: Vec<T>,
+}
+
+impl<T> Default for Notes<T> {
+    fn default() -> Self {
+        Self {
+            names: Vec::new(),
+            values: Vec::new(),
+        }
+    }
+}
+
+impl<T: Copy> Notes<T> {
+    fn push(&mut self, name: &str, value: T) {
+        let at = self.values.len();
+        if let Some(slot) = self.names.get_mut(at) {
+            slot.clear();
+            slot.push_str(name);
+        } else {
+            self.names.push(name.to_owned());
+        }
+        self.values.push(value);
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (&str, T)> {
+        self.names
+            .iter()
+            .map(String::as_str)
+            .zip(self.values.iter().copied())
+    }
+
+    fn clear(&mut self) {
+        self.values.clear();
+        // One iteration with very many steps must not cost its thread their memory for ever.
+        self.names.truncate(MAX_KEPT_NAMES);
+    }
+}
+
+/// Names whose memory a thread keeps: more than a sane iteration has.
+const MAX_KEPT_NAMES: usize = 1_000;
+
 /// Where an iteration leaves what is to be recorded of it. Lives as long as its thread, so that nothing is allocated per iteration.
 #[derive(Debug, Default)]
 pub(crate) struct Record {
@@ -30,8 +82,11 @@ pub(crate) struct Record {
     pub(crate) failures: Vec<Failure>,
     pub(crate) failed: bool,
     pub(crate) refused_metrics: u64,
-    metric_names: Vec<String>,
-    metric_values: Vec<f64>,
+    pub(crate) refused_counts: u64,
+    metrics: Notes<f64>,
+    checks: Notes<bool>,
+    timers: Notes<u64>,
+    counts: Notes<f64>,
 }
 
 impl Record {
@@ -39,15 +94,27 @@ impl Record {
         (self.setup_ns, self.service_ns, self.teardown_ns) = (None, None, None);
         self.failures.clear();
         self.failed = false;
-        self.refused_metrics = 0;
-        self.metric_values.clear();
+        (self.refused_metrics, self.refused_counts) = (0, 0);
+        self.metrics.clear();
+        self.checks.clear();
+        self.timers.clear();
+        self.counts.clear();
     }
 
     pub(crate) fn metrics(&self) -> impl Iterator<Item = (&str, f64)> {
-        self.metric_names
-            .iter()
-            .map(String::as_str)
-            .zip(self.metric_values.iter().copied())
+        self.metrics.iter()
+    }
+
+    pub(crate) fn checks(&self) -> impl Iterator<Item = (&str, bool)> {
+        self.checks.iter()
+    }
+
+    pub(crate) fn timers(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.timers.iter()
+    }
+
+    pub(crate) fn counts(&self) -> impl Iterator<Item = (&str, f64)> {
+        self.counts.iter()
     }
 }
 
@@ -133,14 +200,7 @@ impl<'a> Probe<'a> {
 
     /// Notes a user metric; recorded only if the iteration passes.
     pub fn metric(&mut self, name: &str, value: f64) {
-        let at = self.record.metric_values.len();
-        if let Some(slot) = self.record.metric_names.get_mut(at) {
-            slot.clear();
-            slot.push_str(name);
-        } else {
-            self.record.metric_names.push(name.to_owned());
-        }
-        self.record.metric_values.push(value);
+        self.record.metrics.push(name, value);
     }
 
     /// Notes a metric that is no number.
@@ -148,11 +208,31 @@ impl<'a> Probe<'a> {
         self.record.refused_metrics += 1;
     }
 
+    /// Notes that a check held, or did not. By itself it changes nothing of the outcome.
+    pub fn check(&mut self, name: &str, held: bool) {
+        self.record.checks.push(name, held);
+    }
+
+    /// Notes how long a step took; it counts with those of passed or failed iterations, as this one ends.
+    pub fn timer(&mut self, name: &str, ns: u64) {
+        self.record.timers.push(name, ns);
+    }
+
+    /// Adds to a count.
+    pub fn count(&mut self, name: &str, number: f64) {
+        self.record.counts.push(name, number);
+    }
+
+    /// Notes a count that is no number.
+    pub fn refuse_count(&mut self) {
+        self.record.refused_counts += 1;
+    }
+
     /// Notes a failure. One in a phase other than teardown fails the iteration. `detail` gives message and traceback, and is
     /// asked only if this kind of failure has no example yet.
     pub fn fail(&mut self, key: FailureKey, detail: impl FnOnce() -> (String, String)) {
         self.interlude();
-        self.record.failed |= key.phase != Phase::Teardown;
+        self.record.failed |= key.phase.fails();
         let detail = (!self.knows.knows(&key)).then(detail);
         self.record.failures.push(Failure { key, detail });
     }

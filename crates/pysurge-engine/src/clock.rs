@@ -13,6 +13,11 @@ pub fn process_cpu_ns() -> u64 {
     in_ns(ClockId::ProcessCPUTime)
 }
 
+/// CPU time the calling thread has used, in nanoseconds. A system call: a fifth of a microsecond and more.
+pub fn thread_cpu_ns() -> u64 {
+    in_ns(ClockId::ThreadCPUTime)
+}
+
 /// Now, in nanoseconds since 1970 UTC.
 pub fn wall_ns() -> u64 {
     in_ns(ClockId::Realtime)

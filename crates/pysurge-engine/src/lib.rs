@@ -29,6 +29,8 @@
 
 mod case;
 pub mod clock;
+mod evidence;
+mod iterations;
 mod pool;
 mod recorder;
 pub mod worker;

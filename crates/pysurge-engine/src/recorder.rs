@@ -4,10 +4,13 @@
 //! No user code ever runs under a shard's lock: a Python thread that lost the interpreter there would stop all others.
 
 use crate::case::{KnownFailures, Record};
-use crate::pool::{Part, Parted};
+use crate::evidence::{Evidence, Kept};
+use crate::iterations::IterationLog;
+use crate::pool::{Busy, Late, Part, Parted};
 use parking_lot::Mutex;
 use pysurge_core::failure::FailureKey;
 use pysurge_core::measure::Measures;
+use pysurge_core::wire::IterationRecord;
 
 #[derive(Debug, Default)]
 struct Shard {
@@ -18,36 +21,68 @@ struct Shard {
     recorded: Parted,
     /// The hard stop has come: what ends from now on is interrupted and not recorded.
     closed: bool,
+    evidence: Evidence,
 }
 
 /// The recorder of one test in one worker.
 #[derive(Debug)]
 pub(crate) struct Recorder {
     shards: Box<[Mutex<Shard>]>,
+    /// The start of the run, nanoseconds of `CLOCK_MONOTONIC`.
+    origin_ns: u64,
+    /// Where every single iteration goes, if anybody wants them, and the test's place in the plan.
+    log: Option<(IterationLog, u32)>,
+    /// The names of all threads there ever were.
+    threads: Mutex<Vec<String>>,
 }
 
 /// One thread's way into the recorder.
 #[derive(Debug)]
-pub(crate) struct ShardRef<'a>(&'a Mutex<Shard>);
+pub(crate) struct ShardRef<'a> {
+    recorder: &'a Recorder,
+    shard: &'a Mutex<Shard>,
+    /// The thread's place among all there ever were.
+    thread: usize,
+}
 
 impl Recorder {
-    /// A recorder in `shards` parts: 1 under a GIL, one per CPU without.
-    pub(crate) fn new(shards: usize) -> Self {
+    /// A recorder in `shards` parts: 1 under a GIL, one per CPU without. Instants count from `origin_ns`.
+    pub(crate) fn new(shards: usize, origin_ns: u64) -> Self {
         Self {
             shards: (0..shards.max(1)).map(|_| Mutex::default()).collect(),
+            origin_ns,
+            log: None,
+            threads: Mutex::default(),
         }
     }
 
-    /// The shard that thread number `thread` uses.
-    pub(crate) fn shard(&self, thread: usize) -> ShardRef<'_> {
-        ShardRef(&self.shards[thread % self.shards.len()])
+    /// Tells every single iteration to a log, as one of the test at this place in the plan.
+    pub(crate) fn telling(self, log: IterationLog, test: u32) -> Self {
+        Self {
+            log: Some((log, test)),
+            ..self
+        }
+    }
+
+    /// The way in for a thread of this name.
+    pub(crate) fn shard(&self, thread: &str) -> ShardRef<'_> {
+        let mut threads = self.threads.lock();
+        threads.push(thread.to_owned());
+        let thread = threads.len() - 1;
+        ShardRef {
+            recorder: self,
+            shard: &self.shards[thread % self.shards.len()],
+            thread,
+        }
     }
 
     /// What was measured since the last call: what counts, and the warm-up.
     pub(crate) fn take(&self) -> [Measures; 2] {
         let mut total = [Measures::default(), Measures::default()];
+        let threads = self.threads.lock();
         for shard in &self.shards {
             let mut shard = shard.lock();
+            shard.measures.exhibits = shard.evidence.take(&threads);
             let taken = [
                 std::mem::take(&mut shard.measures),
                 std::mem::take(&mut shard.warmup),
@@ -56,6 +91,9 @@ impl Recorder {
             for (total, taken) in total.iter_mut().zip(&taken) {
                 total.merge(taken);
             }
+        }
+        for measures in &mut total {
+            measures.lateness_parts.complete(measures.lateness.count());
         }
         total
     }
@@ -90,6 +128,10 @@ pub(crate) struct Iteration {
     pub(crate) part: Part,
     pub(crate) planned_ns: u64,
     pub(crate) started_ns: u64,
+    /// What its lateness is made of.
+    pub(crate) late: Late,
+    /// Which of the test's arrivals it is.
+    pub(crate) number: Option<u64>,
     /// In the closed model nobody waits for an iteration but the user who runs it: the response time is the service time.
     pub(crate) closed_model: bool,
 }
@@ -97,37 +139,70 @@ pub(crate) struct Iteration {
 impl<'a> ShardRef<'a> {
     /// The failures known of a part.
     pub(crate) fn known(&self, part: Part) -> Known<'a> {
-        Known { shard: self.0, part }
+        Known {
+            shard: self.shard,
+            part,
+        }
     }
 
-    /// Adds an iteration; times of failures count from `origin_ns`.
-    pub(crate) fn record(&self, record: &mut Record, iteration: Iteration, origin_ns: u64) {
+    /// Adds time that the thread was busy.
+    pub(crate) fn record_busy(&self, part: Part, busy: Busy) {
+        let mut shard = self.shard.lock();
+        let measures = shard.measures(part);
+        measures.busy_ns += busy.wall_ns;
+        measures.busy_cpu_ns += busy.cpu_ns;
+    }
+
+    /// Adds an iteration.
+    pub(crate) fn record(&self, record: &mut Record, iteration: Iteration) {
         let Iteration {
             part,
             planned_ns,
             started_ns,
+            late,
             closed_model,
+            ..
         } = iteration;
         let late_ns = started_ns.saturating_sub(planned_ns);
-        let mut shard = self.0.lock();
+        let waited_ns = if closed_model { 0 } else { late_ns };
+        let response_ns = waited_ns + record.service_ns.unwrap_or(0);
+        let single = self.recorder.log.as_ref();
+        let single = single.map(|(log, test)| (log, self.single(record, iteration, *test)));
+        let mut shard = self.shard.lock();
         if shard.closed {
             return;
         }
-        let measures = match part {
-            Part::Measured => {
-                shard.recorded.measured += 1;
-                &mut shard.measures
-            }
-            Part::Warmup => {
-                shard.recorded.warmup += 1;
-                &mut shard.warmup
-            }
-        };
+        if let Some((log, single)) = single {
+            log.add(single);
+        }
+        if part == Part::Measured && shard.evidence.wants(response_ns, record.failed) {
+            shard.evidence.keep(self.kept(record, iteration, response_ns));
+        }
+        match part {
+            Part::Measured => shard.recorded.measured += 1,
+            Part::Warmup => shard.recorded.warmup += 1,
+        }
+        let measures = shard.measures(part);
         measures.lateness.record(late_ns);
+        // Recorded where there is something; the rest are completed with zeros when they are taken.
+        if late.woke_late_ns > 0 {
+            measures.lateness_parts.woke_late.record(late.woke_late_ns);
+        }
+        if late.no_free_thread_ns > 0 {
+            measures
+                .lateness_parts
+                .no_free_thread
+                .record(late.no_free_thread_ns);
+        }
+        if late.waited_for_gil_ns > 0 {
+            measures
+                .lateness_parts
+                .waited_for_gil
+                .record(late.waited_for_gil_ns);
+        }
         if let Some(service_ns) = record.service_ns {
             measures.service_time.record(service_ns);
-            let waited_ns = if closed_model { 0 } else { late_ns };
-            measures.response_time.record(waited_ns + service_ns);
+            measures.response_time.record(response_ns);
         }
         if let Some(setup_ns) = record.setup_ns {
             measures.setup.record(setup_ns);
@@ -146,11 +221,68 @@ impl<'a> ShardRef<'a> {
                 measures.metrics.refuse();
             }
         }
+        for (name, held) in record.checks() {
+            measures.checks.record(name, held);
+        }
+        for (name, ns) in record.timers() {
+            measures.timers.record(name, ns, record.failed);
+        }
+        for (name, number) in record.counts() {
+            measures.counts.record(name, number);
+        }
+        for _ in 0..record.refused_counts {
+            measures.counts.refuse();
+        }
         for failure in record.failures.drain(..) {
             let detail = failure.detail.unwrap_or_default();
             measures
                 .failures
-                .record(failure.key, started_ns.saturating_sub(origin_ns), || detail);
+                .record(failure.key, self.since_start_ns(started_ns), || detail);
+        }
+    }
+
+    fn since_start_ns(&self, at_ns: u64) -> u64 {
+        at_ns.saturating_sub(self.recorder.origin_ns)
+    }
+
+    fn kept(&self, record: &Record, iteration: Iteration, response_ns: u64) -> Kept {
+        let failure = record.failures.iter().find(|failure| failure.key.phase.fails());
+        Kept {
+            planned_ns: self.since_start_ns(iteration.planned_ns),
+            started_ns: self.since_start_ns(iteration.started_ns),
+            response_ns,
+            service_ns: record.service_ns,
+            number: iteration.number,
+            thread: self.thread,
+            error: failure.map(|failure| failure.key.line().into_boxed_str()),
+        }
+    }
+
+    fn single(&self, record: &Record, iteration: Iteration, test: u32) -> IterationRecord {
+        IterationRecord {
+            test,
+            number: iteration.number,
+            warmup: iteration.part == Part::Warmup,
+            planned_ns: self.since_start_ns(iteration.planned_ns),
+            started_ns: self.since_start_ns(iteration.started_ns),
+            setup_ns: record.setup_ns,
+            service_ns: record.service_ns,
+            teardown_ns: record.teardown_ns,
+            failed: record.failed,
+            failure: record.failures.first().map(|failure| failure.key.clone()),
+            metrics: record
+                .metrics()
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect(),
+        }
+    }
+}
+
+impl Shard {
+    fn measures(&mut self, part: Part) -> &mut Measures {
+        match part {
+            Part::Measured => &mut self.measures,
+            Part::Warmup => &mut self.warmup,
         }
     }
 }

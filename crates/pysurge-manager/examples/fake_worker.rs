@@ -2,7 +2,10 @@
 //! and misbehaves on demand.
 //!
 //! `fake_worker [MODE [WORKER]]`: the mode holds for that worker only, or for all. Modes that show before a worker knows
-//! its number hold for all.
+//! its number hold for all. In the mode `known` the durations are those of `known.rs`, by an iteration's number.
+
+#[path = "../tests/common/known.rs"]
+mod known;
 
 use pysurge_core::measure::Measures;
 use pysurge_core::plan::{Model, Samples, Source, TestPlan};
@@ -10,8 +13,8 @@ use pysurge_core::rate::Rate;
 use pysurge_core::schedule::{Change, Course, Stripe, StripedSchedule};
 use pysurge_core::users::{Due, Users};
 use pysurge_core::wire::{
-    FrameDecoder, FromWorker, Hello, Load, LoadError, LoadFault, PROTOCOL, PartSnapshot, Rehearsed, Snapshot,
-    Start, StartupError, Stop, TestInfo, TestSnapshot, ToWorker, encode,
+    FrameDecoder, FromWorker, Hello, IterationRecord, Load, LoadError, LoadFault, PROTOCOL, PartSnapshot,
+    Rehearsed, Snapshot, Start, StartupError, Stop, TestInfo, TestSnapshot, ToWorker, encode,
 };
 use pysurge_core::{NANOS_PER_SEC, VERSION};
 use rustix::process::{Signal, getpid, kill_process};
@@ -193,7 +196,7 @@ impl Fake {
     fn fire(mut self, start: &Start) {
         self.misbehave_at_start();
         let load = self.load.take().expect("Load comes before Start");
-        let mut feeds = feeds(&load, start);
+        let mut feeds = feeds(&load, start, self.is("known"));
         let mut course = Course::default();
         let mut stop: Option<Stop> = None;
         loop {
@@ -201,6 +204,11 @@ impl Fake {
             let until_ns = stop.map_or(now_ns, |stop| stop.plan_ends_ns.min(now_ns));
             let until_ns = course.plan_ns(until_ns.saturating_sub(start.at_ns));
             let snapshot = self.snapshot(&mut feeds, until_ns);
+            let told = feeds.iter_mut().flatten().flat_map(|feed| feed.single.drain(..));
+            let told: Vec<IterationRecord> = told.collect();
+            if start.iterations && !told.is_empty() {
+                self.say(&FromWorker::Iterations(told));
+            }
             if let Some(stop) = stop
                 && now_ns >= stop.plan_ends_ns
                 && !self.is("ignore-stop")
@@ -283,7 +291,7 @@ impl Fake {
             tests: tests.collect(),
             cpu_ns: 1_000_000,
             rss_bytes: 10_000_000,
-            logs_dropped: 0,
+            ..Snapshot::default()
         };
         self.sequence += 1;
         snapshot
@@ -315,6 +323,13 @@ fn shape_of(test: &TestPlan, duration_ns: Option<u64>) -> Option<Samples> {
 /// Where the iterations of one test come from, and how many were told.
 struct Feed {
     origin: Origin,
+    /// The test's place in the plan, and this worker's part of it.
+    test: u32,
+    stripe: Stripe,
+    /// Durations are those of `known.rs`.
+    known: bool,
+    /// Iterations, where their durations are known.
+    single: Vec<IterationRecord>,
     warmup_ends_ns: u64,
     /// Measured and warm-up.
     planned: [u64; 2],
@@ -326,7 +341,7 @@ enum Origin {
     Closed(Users),
 }
 
-fn feeds(load: &Load, start: &Start) -> Vec<Option<Feed>> {
+fn feeds(load: &Load, start: &Start, known: bool) -> Vec<Option<Feed>> {
     let count = u32::try_from(load.tests.len()).expect("few tests");
     let feed = |position: u32, stripe: Stripe| {
         let place = position as usize;
@@ -348,6 +363,10 @@ fn feeds(load: &Load, start: &Start) -> Vec<Option<Feed>> {
         };
         Feed {
             origin,
+            test: position,
+            stripe,
+            known,
+            single: Vec::new(),
             warmup_ends_ns: test.warmup_ends_ns(),
             planned: [0; 2],
             told: [0; 2],
@@ -385,27 +404,52 @@ impl Feed {
                 users.due() == Due::Never
             }
         };
-        let mut part = |which: usize| {
-            let passed = self.planned[which] - self.told[which];
-            self.told[which] = self.planned[which];
-            let mut measures = Measures {
-                passed,
-                ..Measures::default()
-            };
-            measures.service_time.record_n(1_000_000, passed);
-            measures.lateness.record_n(50_000, passed);
-            PartSnapshot {
-                planned: self.planned[which],
-                measures,
-                ..PartSnapshot::default()
-            }
-        };
         TestSnapshot {
-            measured: part(0),
-            warmup: part(1),
+            measured: self.part(0),
+            warmup: self.part(1),
             ended,
             ..TestSnapshot::default()
         }
+    }
+}
+
+impl Feed {
+    fn part(&mut self, which: usize) -> PartSnapshot {
+        let (told, planned) = (self.told[which], self.planned[which]);
+        self.told[which] = planned;
+        let passed = planned - told;
+        let mut measures = Measures {
+            passed,
+            ..Measures::default()
+        };
+        if self.known {
+            for nth in told..planned {
+                self.measure(nth, &mut measures);
+            }
+        } else {
+            measures.service_time.record_n(1_000_000, passed);
+            measures.lateness.record_n(50_000, passed);
+        }
+        PartSnapshot {
+            planned,
+            measures,
+            ..PartSnapshot::default()
+        }
+    }
+
+    /// An iteration of a test without warm-up, the so-manieth of this worker.
+    fn measure(&mut self, nth: u64, measures: &mut Measures) {
+        let number = nth * u64::from(self.stripe.workers) + u64::from(self.stripe.worker);
+        let (service_ns, lateness_ns) = (known::service_ns(number), known::lateness_ns(number));
+        measures.service_time.record(service_ns);
+        measures.lateness.record(lateness_ns);
+        measures.response_time.record(service_ns + lateness_ns);
+        self.single.push(IterationRecord {
+            test: self.test,
+            number: Some(number),
+            service_ns: Some(service_ns),
+            ..IterationRecord::default()
+        });
     }
 }
 

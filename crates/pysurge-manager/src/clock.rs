@@ -1,4 +1,4 @@
-//! The two clocks of the host, read in one place, and the one form in which wall time leaves the program.
+//! The clocks of the host, read in one place, and the one form in which wall time leaves the program.
 
 use pysurge_core::NANOS_PER_SEC;
 use rustix::time::{ClockId, Timespec, clock_gettime};
@@ -11,6 +11,12 @@ pub(crate) fn monotonic_ns() -> u64 {
 /// Now, nanoseconds since 1970 UTC.
 pub(crate) fn wall_ns() -> u64 {
     nanoseconds(clock_gettime(ClockId::Realtime))
+}
+
+/// Now, nanoseconds since boot, suspensions included.
+#[cfg(target_os = "linux")]
+pub(crate) fn boot_ns() -> u64 {
+    nanoseconds(clock_gettime(ClockId::Boottime))
 }
 
 fn nanoseconds(time: Timespec) -> u64 {

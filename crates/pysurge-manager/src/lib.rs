@@ -5,7 +5,8 @@
 //! happens, and always comes back: every wait has an absolute deadline, and whoever misses one is killed.
 //!
 //! - `supervisor`: `step(input, now) -> effects`, all decisions, no clock, no thread, no I/O;
-//! - `totals`: what the workers told, as accounts and summaries;
+//! - `totals`: what the workers told, as accounts, rows of a time series, judgements and summaries;
+//! - `usage`, `machine`: how much of CPUs and interpreter was used, and what befell the machine;
 //! - `limits`: whether the system allows what the load needs;
 //! - `controls`: what can be asked of a run from other threads while it goes on;
 //! - `shell`: one thread, one `poll`, over sockets, pipes, signals and deadlines.
@@ -16,6 +17,7 @@ mod clock;
 mod controls;
 mod limits;
 mod lines;
+mod machine;
 mod outcome;
 mod process;
 mod settings;
@@ -25,6 +27,7 @@ mod signals;
 mod simulation;
 mod supervisor;
 mod totals;
+mod usage;
 mod worker;
 
 pub use controls::Controls;

@@ -14,6 +14,8 @@ pub(crate) const EXIT_INTERNAL: u8 = 1;
 pub(crate) const EXIT_NOT_FIRED: u8 = 2;
 /// Exit code: it was fired, but the result is no success.
 pub(crate) const EXIT_FAILED: u8 = 3;
+/// Exit code: the generator did not keep its schedule, and was to.
+pub(crate) const EXIT_INVALID: u8 = 4;
 /// Exit code: stopped by force, as shells say it of SIGINT.
 pub(crate) const EXIT_STOPPED: u8 = 130;
 
@@ -50,9 +52,10 @@ pub enum Abort {
 }
 
 impl Outcome {
-    /// The exit code of the command: 0 passed; 2 nothing was fired; 3 nothing passed, a test ran nowhere, or all workers
-    /// were lost; 130 stopped by a second Ctrl+C, or by the first before anything was fired (there is no result then,
-    /// and a shell's `&&` must not go on).
+    /// The exit code of the command: 0 passed; 2 nothing was fired; 3 a threshold failed or had no data, nothing passed, a test ran nowhere,
+    /// or all workers were lost; 4 the verdict is invalid and [`crate::Settings::require_valid`] was set: goes before 3, for a threshold
+    /// says nothing about the target then; 130 stopped by a second Ctrl+C, or by the first before anything was fired (there is no
+    /// result then, and a shell's `&&` must not go on).
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Finished(summary) => summary.exit_code.unwrap_or(EXIT_INTERNAL),
@@ -76,6 +79,10 @@ pub(crate) struct Ending {
     pub(crate) reason: Option<StopReason>,
     /// The sum of all tests' accounts, without their warm-ups.
     pub(crate) account: Account,
+    /// The verdict is invalid, and it was to be valid.
+    pub(crate) invalid: bool,
+    /// A threshold failed or had no data.
+    pub(crate) threshold_failed: bool,
 }
 
 impl Ending {
@@ -86,7 +93,10 @@ impl Ending {
             EXIT_NOT_FIRED
         } else if self.reason == Some(StopReason::SecondSignal) {
             EXIT_STOPPED
-        } else if self.reason == Some(StopReason::WorkersLost)
+        } else if self.invalid {
+            EXIT_INVALID
+        } else if self.threshold_failed
+            || self.reason == Some(StopReason::WorkersLost)
             || self.tests_run < self.tests
             || nothing_passed
         {
@@ -151,6 +161,14 @@ mod tests {
             ..Account::default()
         };
         let none = Account::default();
+        let ending = |tests_run, reason, account| Ending {
+            tests_run,
+            tests: 2,
+            reason,
+            account,
+            invalid: false,
+            threshold_failed: false,
+        };
         for (tests_run, reason, account, expected) in [
             (2, Some(StopReason::Duration), passed, 0),
             (2, Some(StopReason::Iterations), passed, 0),
@@ -163,13 +181,24 @@ mod tests {
             (2, Some(StopReason::SecondSignal), failed, 130),
             (0, None, none, 2),
         ] {
-            let result = Ending {
-                tests_run,
-                tests: 2,
-                reason,
-                account,
+            let ending = ending(tests_run, reason, account);
+            assert_eq!(ending.exit_code(), expected, "{ending:?}");
+        }
+        for (tests_run, reason, invalid, threshold_failed, expected) in [
+            (2, Some(StopReason::Duration), false, true, 3),
+            (2, Some(StopReason::Threshold), false, true, 3),
+            (2, Some(StopReason::Duration), true, false, 4),
+            (2, Some(StopReason::Duration), true, true, 4),
+            (1, Some(StopReason::WorkersLost), true, true, 4),
+            (2, Some(StopReason::SecondSignal), true, true, 130),
+            (0, None, true, true, 2),
+        ] {
+            let ending = Ending {
+                invalid,
+                threshold_failed,
+                ..ending(tests_run, reason, passed)
             };
-            assert_eq!(result.exit_code(), expected, "{result:?}");
+            assert_eq!(ending.exit_code(), expected, "{ending:?}");
         }
         assert_eq!(Outcome::Checked { passed: true }.exit_code(), 0);
         assert_eq!(Outcome::Checked { passed: false }.exit_code(), 2);

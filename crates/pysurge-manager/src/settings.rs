@@ -33,6 +33,10 @@ pub enum Suspension {
 pub type AroundSuspension = Arc<dyn Fn(Suspension) + Send + Sync>;
 
 /// How a run is made.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent wishes, each a flag of the command"
+)]
 #[derive(Clone)]
 pub struct Settings {
     /// The command of a worker: program and arguments. Its standard input is its end of the control channel.
@@ -45,6 +49,10 @@ pub struct Settings {
     pub workers: u32,
     /// Whether debug log records of user code are wanted.
     pub debug: bool,
+    /// Whether every single iteration is told, by [`pysurge_core::event::RunEvent::Iterations`].
+    pub iterations: bool,
+    /// Whether a run whose verdict is invalid is no success: exit code 4.
+    pub require_valid: bool,
     /// Where user code is found, in front of `sys.path`.
     pub import_first: Vec<String>,
     /// Where user code is found last, at the end of `sys.path`.
@@ -79,6 +87,8 @@ impl Settings {
             cwd: None,
             workers: 1,
             debug: false,
+            iterations: false,
+            require_valid: false,
             import_first: Vec::new(),
             import_last: Vec::new(),
             mission: Mission::Run,

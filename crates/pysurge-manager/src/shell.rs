@@ -6,6 +6,7 @@
 use crate::clock::{Epoch, monotonic_ns};
 use crate::controls::{Controls, Listener, Request};
 use crate::limits::{self, Limits};
+use crate::machine;
 use crate::outcome::{ManagerError, Outcome};
 use crate::process::{Heard, Pipe, Process};
 use crate::settings::{AroundSuspension, Mission, Settings, Suspension};
@@ -49,7 +50,10 @@ pub(crate) fn run(plan: &Plan, settings: &Settings, sink: &dyn EventSink) -> Res
         mission: settings.mission,
         workers_of_run,
         limits,
+        cpus: machine::cpus(),
         debug: settings.debug,
+        iterations: settings.iterations,
+        require_valid: settings.require_valid,
         import_first: settings.import_first.clone(),
         import_last: settings.import_last.clone(),
         deadlines: settings.deadlines,
@@ -149,8 +153,12 @@ enum Source {
 
 impl Shell<'_> {
     fn serve(&mut self) -> Result<Outcome, ManagerError> {
-        let mut looked_ns = 0;
+        let (mut looked_ns, mut machine_looked_ns) = (0, 0);
         loop {
+            if monotonic_ns().saturating_sub(machine_looked_ns) >= machine::LOOK_NS {
+                machine_looked_ns = monotonic_ns();
+                self.step(Input::Looked(machine::look()));
+            }
             self.step(Input::Tick);
             if std::mem::take(&mut self.sleeps) {
                 let slept_ns = self.suspends.as_mut().map_or(0, Suspends::sleep);

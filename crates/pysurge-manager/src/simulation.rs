@@ -4,29 +4,32 @@
 //! `replay` runs it alone.
 
 mod cast;
+mod checks;
 mod feed;
 
 use crate::clock::Epoch;
 use crate::limits::Limits;
-use crate::outcome::{Abort, Outcome};
+use crate::outcome::Outcome;
 use crate::settings::{Deadlines, Mission};
 use crate::supervisor::{Effect, Input, Orders, Supervisor};
 use crate::worker::Exit;
-use cast::{Dice, cast_actors, cast_plan, cast_requests, samples_of};
+use cast::{Dice, cast_actors, cast_looks, cast_plan, cast_requests, samples_of};
+use checks::{Reached, check};
 use feed::Feed;
 use pysurge_core::control::{Answer, State};
 use pysurge_core::event::{RunEvent, Stream};
 use pysurge_core::measure::Measures;
 use pysurge_core::plan::{Plan, TestPlan};
 use pysurge_core::schedule::{Change, Course};
-use pysurge_core::summary::{StopCause, Summary, WorkerEnd};
+use pysurge_core::series::Row;
 use pysurge_core::wire::{
-    FromWorker, Hello, LoadError, LoadFault, PROTOCOL, Rehearsed, Snapshot, Start, StartupError, Stop,
-    TestInfo, TestSnapshot, ToWorker,
+    FromWorker, Hello, IterationRecord, LoadError, LoadFault, PROTOCOL, Rehearsed, Snapshot, Start,
+    StartupError, Stop, TestInfo, TestSnapshot, ToWorker,
 };
 use pysurge_core::{NANOS_PER_SEC, VERSION};
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashMap};
+use std::collections::{BinaryHeap, HashMap};
+use std::sync::Arc;
 
 const SEEDS: u64 = 4_000;
 const MS: u64 = 1_000_000;
@@ -56,9 +59,11 @@ enum Fault {
     FailsToStartUp,
     FailsItsRehearsal,
     HangsAtItsExit,
+    TellsOfNoTest,
+    TellsUnasked,
 }
 
-const FAULTS: [Fault; 10] = [
+const FAULTS: [Fault; 12] = [
     Fault::Dies,
     Fault::FallsSilent,
     Fault::SendsGarbage,
@@ -69,6 +74,8 @@ const FAULTS: [Fault; 10] = [
     Fault::FailsToStartUp,
     Fault::FailsItsRehearsal,
     Fault::HangsAtItsExit,
+    Fault::TellsOfNoTest,
+    Fault::TellsUnasked,
 ];
 
 /// One simulated worker.
@@ -98,6 +105,7 @@ struct ActorRun {
     feeds: Vec<Option<Feed>>,
     course: Course,
     sequence: u64,
+    used_ns: u64,
 }
 
 /// What the future holds.
@@ -135,6 +143,9 @@ struct World<'a> {
     sleeps: bool,
     slept_ns: u64,
     notices: Vec<String>,
+    /// The time series, as a sink follows it.
+    rows: Vec<Arc<Row>>,
+    iterations: u32,
     ended_ns: u64,
 }
 
@@ -190,6 +201,14 @@ impl World<'_> {
                 }
                 Fault::SaysTheWrongThing => {
                     return self.deliver(number, Input::Message(number, FromWorker::Done), latency_ns);
+                }
+                Fault::TellsOfNoTest | Fault::TellsUnasked => {
+                    let strange = IterationRecord {
+                        test: if actor.fault == Fault::TellsUnasked { 0 } else { 99 },
+                        ..IterationRecord::default()
+                    };
+                    let strange = FromWorker::Iterations(vec![strange]);
+                    self.deliver(number, Input::Message(number, strange), latency_ns);
                 }
                 Fault::None
                 | Fault::FailsToLoad
@@ -290,6 +309,7 @@ impl World<'_> {
             feeds: Feed::of_all(self.plan, &start),
             course: Course::default(),
             sequence: 0,
+            used_ns: 3 * NANOS_PER_SEC,
             start,
         };
         let first_ns = run.start.at_ns + NANOS_PER_SEC;
@@ -347,11 +367,29 @@ impl World<'_> {
         let tests = tests.collect();
         let sequence = run.sequence;
         run.sequence += 1;
+        run.used_ns += NANOS_PER_SEC / 4;
         Snapshot {
             sequence,
             at_ns: now_ns,
             tests,
+            cpu_ns: run.used_ns,
+            gil_wait_ns: run.used_ns / 8,
+            iterations_untold: sequence,
             ..Snapshot::default()
+        }
+    }
+
+    /// One iteration of the first test that it runs, where they are asked for.
+    fn say_iterations(&mut self, number: usize) {
+        let run = self.actors[number].run.as_ref();
+        let start = run.map(|run| &run.start).filter(|start| start.iterations);
+        let runs = start.and_then(|start| start.stripes.iter().position(Option::is_some));
+        if let Some(test) = runs {
+            let told = IterationRecord {
+                test: u32::try_from(test).unwrap(),
+                ..IterationRecord::default()
+            };
+            self.say(number, FromWorker::Iterations(vec![told]));
         }
     }
 
@@ -362,6 +400,7 @@ impl World<'_> {
                 let actor = &self.actors[number];
                 if !actor.dead && actor.last_stop.is_none() {
                     let snapshot = self.snapshot(number, None);
+                    self.say_iterations(number);
                     self.say(number, FromWorker::Snapshot(Box::new(snapshot)));
                     let next_ns = self.now_ns + NANOS_PER_SEC;
                     self.later(next_ns, Event::Snapshot(number));
@@ -374,6 +413,7 @@ impl World<'_> {
                     && !std::mem::replace(&mut actor.drained, true)
                 {
                     let snapshot = self.snapshot(number, Some(stop.plan_ends_ns));
+                    self.say_iterations(number);
                     self.say(number, FromWorker::Drained(Box::new(snapshot)));
                     self.say(number, FromWorker::Done);
                     let actor = &self.actors[number];
@@ -440,6 +480,14 @@ impl World<'_> {
             Effect::Emit(RunEvent::Progress(summary)) => {
                 assert_eq!(summary.exit_code, None);
             }
+            Effect::Emit(RunEvent::Row(row)) => self.rows.push(row),
+            Effect::Emit(RunEvent::Coarsened(series)) => {
+                self.rows = series.complete_rows().iter().cloned().map(Arc::new).collect();
+            }
+            Effect::Emit(RunEvent::Iterations { .. }) => {
+                assert!(self.started > 0, "iterations before the start");
+                self.iterations += 1;
+            }
             Effect::Emit(_) => {}
             Effect::Finish(outcome) => {
                 self.ended_ns = self.now_ns;
@@ -454,6 +502,8 @@ struct Simulated {
     outcome: Outcome,
     answers: Vec<String>,
     slept: bool,
+    rows: usize,
+    iterations: u32,
 }
 
 fn simulate(seed: u64) -> Simulated {
@@ -472,6 +522,7 @@ fn simulate(seed: u64) -> Simulated {
     };
     let began_ns = 1_000 * NANOS_PER_SEC;
     let actors = cast_actors(&mut dice, workers, plan.tests.len());
+    let (iterations, require_valid) = (dice.one_in(3), dice.one_in(3));
     let mut world = World {
         actors,
         dice,
@@ -490,6 +541,8 @@ fn simulate(seed: u64) -> Simulated {
         sleeps: false,
         slept_ns: 0,
         notices: Vec::new(),
+        rows: Vec::new(),
+        iterations: 0,
         ended_ns: 0,
     };
     let deadlines = Deadlines::default();
@@ -498,7 +551,10 @@ fn simulate(seed: u64) -> Simulated {
         mission,
         workers_of_run: 1,
         limits: Limits::default(),
+        cpus: 2,
         debug: false,
+        iterations,
+        require_valid,
         import_first: vec![],
         import_last: vec![],
         deadlines,
@@ -519,6 +575,7 @@ fn simulate(seed: u64) -> Simulated {
         };
         world.say(number, FromWorker::Hello(hello));
     }
+    cast_looks(&mut world, began_ns);
     let last_request_ns = cast_requests(&mut world, began_ns);
     let last_ns = last_deadline_ns(began_ns, last_request_ns, &plan, &deadlines);
     play(&mut world, &mut supervisor, last_ns);
@@ -527,6 +584,8 @@ fn simulate(seed: u64) -> Simulated {
         outcome: world.outcome.expect("the loop ended with one"),
         answers: world.answers,
         slept: world.slept_ns > 0,
+        rows: world.rows.len(),
+        iterations: world.iterations,
     }
 }
 
@@ -595,150 +654,6 @@ fn last_deadline_ns(began_ns: u64, last_request_ns: u64, plan: &Plan, deadlines:
     (began_ns + starting).max(last_request_ns) + running + ending + dying
 }
 
-fn check(world: &mut World<'_>, supervisor: &mut Supervisor) {
-    for (number, actor) in world.actors.iter().enumerate() {
-        assert_eq!(actor.reaped, 1, "worker {number}");
-    }
-    assert!(
-        supervisor
-            .step(Input::Tick, world.now_ns + NANOS_PER_SEC)
-            .is_empty(),
-        "effects after the end"
-    );
-    let wrong: Vec<_> = world
-        .notices
-        .iter()
-        .filter(|text| text.contains("internal error"))
-        .collect();
-    assert!(wrong.is_empty(), "{wrong:?}");
-    let outcome = world.outcome.as_ref().unwrap();
-    let Outcome::Finished(summary) = outcome else {
-        assert_eq!(world.started, 0, "{outcome:?} after a start");
-        return;
-    };
-    assert_eq!(
-        world.started,
-        u32::from(summary.tests.iter().any(|test| test.not_run.is_none()))
-    );
-    assert_eq!(Some(outcome.exit_code()), summary.exit_code);
-    let lost = summary.workers.iter().any(|worker| worker.end == WorkerEnd::Lost);
-    let mut sum = 0;
-    for test in &summary.tests {
-        let warmup = test
-            .warmup
-            .as_ref()
-            .map_or_else(Default::default, |warmup| warmup.account);
-        for account in [test.account, warmup] {
-            assert!(account.balances(), "{account:?}");
-            assert!(lost || account.lost == 0, "lost without a lost worker");
-        }
-        sum += test.account.planned;
-    }
-    assert_eq!(summary.account.planned, sum, "the warm-up is in no sum");
-    if let Some(plan_ends_ns) = world.plan_ends_ns {
-        compare_with_the_plan(world, summary, plan_ends_ns);
-    }
-}
-
-/// What was planned is what the plan has with what was changed, whoever lived to tell of it.
-fn compare_with_the_plan(world: &World<'_>, summary: &Summary, plan_ends_ns: u64) {
-    let mut plan = world.plan.clone();
-    for test in &mut plan.tests {
-        let samples = samples_of(test);
-        if let Some(shape) = test.shape_mut() {
-            shape.samples = samples;
-        }
-    }
-    let all_lost = summary.stop_cause == Some(StopCause::WorkersLost);
-    for (position, test) in summary.tests.iter().enumerate() {
-        let warmup = test.warmup.as_ref().map_or(0, |warmup| warmup.account.planned);
-        let Some(mut schedule) = plan.schedule(position) else {
-            let planned = test.account.planned + warmup;
-            if summary.stop_cause == Some(StopCause::Iterations)
-                && plan.tests[position].end_ns(plan.duration_ns).is_none()
-                && test.not_run.is_none()
-            {
-                assert_eq!(
-                    Some(planned),
-                    plan.tests[position].iterations,
-                    "every iteration is told"
-                );
-            }
-            continue;
-        };
-        if test.not_run.is_some() || all_lost {
-            continue;
-        }
-        for change in &world.changes {
-            schedule.change(*change);
-        }
-        let until_ns = schedule
-            .course()
-            .plan_ns(plan_ends_ns.saturating_sub(world.started_ns));
-        let warm = schedule.count_before_plan(until_ns.min(plan.tests[position].warmup_ends_ns()));
-        let all = schedule.count_before_plan(until_ns);
-        assert_eq!(
-            (test.account.planned, warmup),
-            (all - warm, warm),
-            "the whole plan is accounted for"
-        );
-        if matches!(
-            summary.stop_cause,
-            Some(StopCause::Duration | StopCause::Iterations)
-        ) {
-            assert_eq!(
-                all,
-                schedule.count_before_plan(u64::MAX),
-                "the plan came to its end"
-            );
-        }
-    }
-}
-
-/// A simulation proves nothing about what it never reaches.
-#[derive(Debug, Default)]
-struct Reached(BTreeMap<String, u32>);
-
-impl Reached {
-    fn note(&mut self, simulated: &Simulated) {
-        let mut one = |what: String| *self.0.entry(what).or_default() += 1;
-        for answer in &simulated.answers {
-            one(format!("answered {answer}"));
-        }
-        if simulated.slept {
-            one("slept".into());
-        }
-        match &simulated.outcome {
-            Outcome::Finished(summary) => {
-                if summary.paused_s > 0.0 {
-                    one("paused".into());
-                }
-                if summary
-                    .tests
-                    .iter()
-                    .any(|test| test.warmup.is_some() && test.account.passed > 0)
-                {
-                    one("warmed up".into());
-                }
-                if summary.changes.len() > 1 {
-                    one(format!("changed, then {:?}", summary.stop_cause));
-                }
-                one(format!("{:?}", summary.stop_cause));
-                one(format!("exit code {:?}", summary.exit_code));
-                for worker in &summary.workers {
-                    one(format!("{:?}", worker.end));
-                }
-            }
-            Outcome::Aborted(Abort::Worker(_)) => one("aborted by a worker".into()),
-            Outcome::LoadFailed(_) => one("load failed".into()),
-            Outcome::Planned { .. } => one("planned".into()),
-            outcome @ (Outcome::Aborted(Abort::Signal) | Outcome::Checked { .. }) => {
-                one(format!("{outcome:?}"));
-            }
-        }
-    }
-}
-
 #[test]
 fn whatever_happens_the_run_ends_in_time_and_tells_everything() {
     let mut reached = Reached::default();
@@ -748,6 +663,7 @@ fn whatever_happens_the_run_ends_in_time_and_tells_everything() {
     for what in [
         "Some(Duration)",
         "Some(Iterations)",
+        "Some(Threshold)",
         "Some(Signal)",
         "Some(SecondSignal)",
         "Some(WorkersLost)",
@@ -755,6 +671,7 @@ fn whatever_happens_the_run_ends_in_time_and_tells_everything() {
         "exit code Some(0)",
         "exit code Some(2)",
         "exit code Some(3)",
+        "exit code Some(4)",
         "exit code Some(130)",
         "Done",
         "Killed",
@@ -777,6 +694,14 @@ fn whatever_happens_the_run_ends_in_time_and_tells_everything() {
         "answered Paused",
         "answered Stopping",
         "answered NotStarted",
+        "rows",
+        "single iterations",
+        "threshold Passed",
+        "threshold Failed",
+        "threshold NoData",
+        "threshold Pending",
+        "CPU shares",
+        "the machine's CPU share",
     ] {
         let times = reached.0.get(what).copied().unwrap_or(0);
         assert!(times > 0, "{what} was never reached: {reached:#?}");

@@ -20,15 +20,17 @@
 
 mod control;
 mod ending;
+mod measuring;
 mod starting;
 #[cfg(test)]
 mod tests;
 
 use crate::clock::Epoch;
 use crate::limits::Limits;
+use crate::machine::{MachineLook, MachineUse};
 use crate::outcome::{Abort, Outcome};
 use crate::settings::{Deadlines, Mission};
-use crate::totals::{End, Moment, Totals};
+use crate::totals::{End, Totals};
 use crate::worker::{Exit, NEVER, State, Worker};
 use control::Suspending;
 use pysurge_core::control::{Answer, Command, Refusal};
@@ -36,8 +38,8 @@ use pysurge_core::event::{Actor, RunEvent, Severity, StopReason, Stream};
 use pysurge_core::plan::{Plan, SNAPSHOT_INTERVAL_NS};
 use pysurge_core::schedule::NOT_IN_SIGHT;
 use pysurge_core::span::format_span;
-use pysurge_core::summary::{Status, Summary};
-use pysurge_core::wire::{FromWorker, LoadError, Snapshot, Stop, TestInfo, ToWorker};
+use pysurge_core::summary::Status;
+use pysurge_core::wire::{FromWorker, LoadError, Stop, TestInfo, ToWorker};
 
 /// Progress is told so long after the second, when the workers have told theirs (they do so one after the other).
 const PROGRESS_LAG_NS: u64 = 150_000_000;
@@ -59,6 +61,8 @@ pub(crate) enum Input {
     StopRequested,
     /// Somebody asks for something; answered by one [`Effect::Answer`].
     Asked(Command, Actor),
+    /// What the machine tells of itself; about once a second.
+    Looked(MachineLook),
     /// Ctrl+Z.
     SuspendRequested,
     /// This process was stopped and goes on.
@@ -99,7 +103,13 @@ pub(crate) struct Orders {
     pub(crate) workers_of_run: u32,
     /// What the system allows.
     pub(crate) limits: Limits,
+    /// CPUs that the workers may use.
+    pub(crate) cpus: u32,
     pub(crate) debug: bool,
+    /// Whether every single iteration is to be told.
+    pub(crate) iterations: bool,
+    /// Whether an invalid run is no success.
+    pub(crate) require_valid: bool,
     pub(crate) import_first: Vec<String>,
     pub(crate) import_last: Vec<String>,
     pub(crate) deadlines: Deadlines,
@@ -112,7 +122,7 @@ enum Phase {
     Loading,
     Preparing,
     Rehearsing(Vec<RehearsalOf>),
-    Running(Running),
+    Running(Box<Running>),
     /// Not fired, or not to be: the workers are led out, then this is the outcome.
     LeadingOut(Conclusion),
     Over,
@@ -170,6 +180,9 @@ pub(crate) struct Supervisor {
     infos: Vec<TestInfo>,
     /// How often somebody asked to stop.
     stop_requests: u32,
+    machine: MachineUse,
+    /// When it was last looked at.
+    looked_ns: u64,
     /// Ctrl+Z was pressed and this process is about to stop.
     suspending: Option<Suspending>,
     effects: Vec<Effect>,
@@ -190,6 +203,8 @@ impl Supervisor {
             phase: Phase::Loading,
             infos: Vec::new(),
             stop_requests: 0,
+            machine: MachineUse::default(),
+            looked_ns: now_ns,
             suspending: None,
             effects: vec![Effect::Emit(opened)],
         }
@@ -209,6 +224,7 @@ impl Supervisor {
                 Input::Printed(worker, stream, line) => self.printed(worker, stream, line),
                 Input::StopRequested => self.stop_requested(now_ns),
                 Input::Asked(command, by) => self.asked(command, by, now_ns),
+                Input::Looked(look) => self.looked(&look, now_ns),
                 Input::SuspendRequested => self.suspend_requested(now_ns),
                 Input::Woken { slept_ns } => self.woken(slept_ns, now_ns),
                 Input::Tick => {}
@@ -268,6 +284,9 @@ impl Supervisor {
             (State::Running, FromWorker::Snapshot(snapshot)) => {
                 self.measured(number, &snapshot, now_ns);
             }
+            (State::Running, FromWorker::Iterations(iterations)) => {
+                self.told_one_by_one(number, iterations, now_ns);
+            }
             (State::Running, FromWorker::Drained(snapshot)) => {
                 if self.measured(number, &snapshot, now_ns) {
                     self.drained(number, now_ns);
@@ -284,36 +303,6 @@ impl Supervisor {
                 self.break_off(number, &what, now_ns);
             }
         }
-    }
-
-    /// Adds what a worker measured; false where it cannot be right and the worker is broken off.
-    fn measured(&mut self, number: usize, snapshot: &Snapshot, now_ns: u64) -> bool {
-        let Phase::Running(running) = &mut self.phase else {
-            return false;
-        };
-        let worker = &mut self.workers[number];
-        let added = if snapshot.sequence == worker.next_sequence {
-            running.totals.add(
-                number,
-                &snapshot.tests,
-                snapshot.at_ns.saturating_sub(running.started_ns),
-            )
-        } else {
-            Err(format!(
-                "sent snapshot {} where {} was due",
-                snapshot.sequence, worker.next_sequence
-            ))
-        };
-        if let Err(what) = added {
-            self.break_off(number, &what, now_ns);
-            return false;
-        }
-        worker.next_sequence += 1;
-        worker.heard_ns = now_ns;
-        worker.cpu_ns = snapshot.cpu_ns;
-        worker.rss_bytes = snapshot.rss_bytes;
-        worker.logs_dropped = snapshot.logs_dropped;
-        true
     }
 
     fn drained(&mut self, number: usize, now_ns: u64) {
@@ -371,6 +360,7 @@ impl Supervisor {
             }
             _ => {}
         }
+        self.close_rows(now_ns);
         if progress_due && self.workers.iter().any(|worker| worker.state <= State::Running) {
             let summary = self.summary(Status::Running, now_ns);
             self.emit(RunEvent::Progress(Box::new(summary)));
@@ -395,34 +385,6 @@ impl Supervisor {
                 self.notice(Severity::Warning, text);
             }
         }
-    }
-
-    fn summary(&self, status: Status, now_ns: u64) -> Summary {
-        let Phase::Running(running) = &self.phase else {
-            unreachable!("only a run that started is summed up while it runs")
-        };
-        let drained_ns = || {
-            let ends = self.workers.iter().map(|worker| worker.last_iteration_ns);
-            ends.max().flatten().unwrap_or(now_ns)
-        };
-        let plan_ends_ns = running.stop.map_or(NEVER, |(_, stop)| stop.plan_ends_ns);
-        let moment = Moment {
-            plan: &self.orders.plan,
-            epoch: self.orders.epoch,
-            started_ns: Some(running.started_ns),
-            plan_ends_ns: plan_ends_ns.min(now_ns.max(running.started_ns)),
-            ends_ns: match status {
-                Status::Running => now_ns,
-                Status::Finished => drained_ns(),
-            },
-            status,
-            reason: match status {
-                Status::Running => None,
-                Status::Finished => running.stop.map(|(reason, _)| reason),
-            },
-            workers: &self.workers,
-        };
-        running.totals.summary(&moment)
     }
 
     // Small change.
@@ -482,6 +444,7 @@ fn name_of(message: &FromWorker) -> &'static str {
         FromWorker::Prepared(_) => "Prepared",
         FromWorker::Rehearsed(_) => "Rehearsed",
         FromWorker::Snapshot(_) => "Snapshot",
+        FromWorker::Iterations(_) => "Iterations",
         FromWorker::Drained(_) => "Drained",
         FromWorker::Done => "Done",
         FromWorker::Log(_) => "Log",

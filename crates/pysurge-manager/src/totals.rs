@@ -7,21 +7,27 @@
 //! iterations that it was dealt. At the end every account balances; where a worker's own figures do not add up, the
 //! difference is made visible as an inconsistency and never hidden.
 
+mod judging;
 mod pace;
+mod rows;
 mod summing;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use judging::Until;
 pub(crate) use pace::End;
+pub(crate) use rows::Closing;
 pub(crate) use summing::{Moment, seconds};
 
+use judging::Judging;
 use pace::Ends;
 use pysurge_core::account::Account;
 use pysurge_core::measure::Measures;
 use pysurge_core::plan::{ClosedModel, Model, Plan};
 use pysurge_core::schedule::{Change, Course, Schedule, Stripe};
 use pysurge_core::users::share_of_iterations;
-use pysurge_core::wire::{PartSnapshot, TestInfo, TestSnapshot};
+use pysurge_core::wire::{IterationRecord, PartSnapshot, TestInfo, TestSnapshot};
+use rows::Rows;
 use std::ops::AddAssign;
 
 /// How far the worker of a share has got with telling.
@@ -53,6 +59,9 @@ struct Share {
     /// It was lost before the warm-up had ended.
     lost_in_warmup: bool,
     in_flight: u64,
+    /// Its pool threads, and the most that it may have.
+    threads: u32,
+    max_threads: u32,
 }
 
 /// Where a test's iterations come from.
@@ -74,6 +83,8 @@ enum Origin {
 #[derive(Debug)]
 struct TestTotals {
     info: TestInfo,
+    /// What the config calls it.
+    name: Option<String>,
     origin: Origin,
     /// Up to which instant of plan time iterations are warm-up.
     warmup_ends_ns: u64,
@@ -86,6 +97,12 @@ struct TestTotals {
     shares: Vec<Option<Share>>,
     measured: Measures,
     warmup: Measures,
+    /// The most pool threads that were told at once while iterations counted, in all workers.
+    most_threads: u32,
+    /// The system refused to make a thread.
+    threads_refused: bool,
+    /// What the closed rows say was planned.
+    planned_in_rows: u64,
 }
 
 /// All tests.
@@ -95,6 +112,8 @@ pub(crate) struct Totals {
     course: Course,
     /// Somebody ended the plan before it had ended by itself.
     cut: bool,
+    rows: Rows,
+    judging: Judging,
 }
 
 impl Totals {
@@ -106,6 +125,7 @@ impl Totals {
             let workers = able.iter().filter(|&&able| able).count();
             TestTotals {
                 info: info.clone(),
+                name: test.name.clone(),
                 origin: Origin::of(plan, position),
                 warmup_ends_ns: test.warmup_ends_ns(),
                 measured_from_ns: test.start_delay_ns.max(test.warmup_ends_ns()),
@@ -118,12 +138,17 @@ impl Totals {
                 shares: shares_of(&able, workers),
                 measured: Measures::default(),
                 warmup: Measures::default(),
+                most_threads: 0,
+                threads_refused: false,
+                planned_in_rows: 0,
             }
         });
         Self {
             tests: tests.collect(),
             course: Course::default(),
             cut: false,
+            rows: Rows::new(infos.len()),
+            judging: Judging::new(plan),
         }
     }
 
@@ -200,7 +225,8 @@ impl Totals {
                 return Err(format!("took back what it had told of {}", total.info.label));
             }
         }
-        for (total, news) in self.tests.iter_mut().zip(tests) {
+        self.add_to_rows(worker, tests, told_ns);
+        for (position, (total, news)) in self.tests.iter_mut().zip(tests).enumerate() {
             let Some(share) = &mut total.shares[worker] else {
                 continue;
             };
@@ -211,11 +237,35 @@ impl Totals {
                 share.ended_ns.get_or_insert(told_ns);
             }
             share.in_flight = u64::from(news.in_flight);
+            (share.threads, share.max_threads) = (news.threads, news.max_threads);
+            let threads = total.threads();
+            if self.course.plan_ns(told_ns) > total.measured_from_ns {
+                total.most_threads = total.most_threads.max(threads);
+                total.threads_refused |= news.threads_refused;
+            }
+            self.rows.gauge(told_ns, position, total.in_flight(), threads);
+            self.judging.add(&news.measured.measures);
             total.late_start_ns = total.late_start_ns.max(news.late_start_ns);
             total.measured.merge(&news.measured.measures);
             total.warmup.merge(&news.warmup.measures);
         }
         Ok(())
+    }
+
+    /// What is wrong with iterations that a worker told one by one; `None` where nothing is.
+    pub(crate) fn contradiction(&self, worker: usize, iterations: &[IterationRecord]) -> Option<String> {
+        let stranger = iterations.iter().find_map(|iteration| {
+            let test = usize::try_from(iteration.test).ok();
+            let test = test.and_then(|test| self.tests.get(test));
+            match test {
+                None => Some(format!("test {}, which does not exist", iteration.test)),
+                Some(test) if test.shares[worker].is_none() => {
+                    Some(format!("{}, which it does not run", test.info.label))
+                }
+                Some(_) => None,
+            }
+        });
+        stranger.map(|what| format!("told of an iteration of {what}"))
     }
 
     /// The worker told all it will ever tell.
@@ -233,6 +283,7 @@ impl Totals {
             if let Some(share) = &mut test.shares[worker] {
                 share.fate = fate;
                 share.in_flight = 0;
+                share.threads = 0;
                 share.lost_in_warmup = fate == Fate::Lost && plan_ns < test.warmup_ends_ns;
             }
         }
@@ -305,6 +356,8 @@ fn shares_of(able: &[bool], workers: usize) -> Vec<Option<Share>> {
                 ended_ns: None,
                 lost_in_warmup: false,
                 in_flight: 0,
+                threads: 0,
+                max_threads: 0,
             }
         })
     };
@@ -337,8 +390,23 @@ impl TestTotals {
         first.map_or(0, |share| share.stripe.workers)
     }
 
+    /// What people know it by.
+    fn called(&self) -> &str {
+        self.name.as_deref().unwrap_or(&self.info.label)
+    }
+
     fn in_flight(&self) -> u64 {
         self.shares.iter().flatten().map(|share| share.in_flight).sum()
+    }
+
+    fn threads(&self) -> u32 {
+        let shares = self.shares.iter().flatten();
+        shares.fold(0, |sum, share| sum.saturating_add(share.threads))
+    }
+
+    fn max_threads(&self) -> u32 {
+        let shares = self.shares.iter().flatten();
+        shares.fold(0, |sum, share| sum.saturating_add(share.max_threads))
     }
 
     /// How many arrivals the schedule has before an instant of plan time: in all, and in the warm-up. `None` in the closed model.

@@ -1,8 +1,9 @@
 //! One worker as the supervisor sees it: where it stands, by when it must move on, how it ended. Pure data.
 
+use crate::usage::{Peak, Rise};
 use pysurge_core::event::Stream;
 use pysurge_core::summary::WorkerEnd;
-use pysurge_core::wire::{LoadError, StartupError, TestInfo};
+use pysurge_core::wire::{LoadError, Snapshot, StartupError, TestInfo};
 use std::collections::VecDeque;
 use std::fmt;
 
@@ -77,6 +78,17 @@ impl Exit {
     }
 }
 
+/// Where an instant lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Span {
+    /// No measured iteration was planned yet.
+    Before,
+    /// Measured iterations were planned, up to then or a second before.
+    Within,
+    /// The plan is over.
+    After,
+}
+
 /// One worker.
 #[derive(Debug)]
 pub(crate) struct Worker {
@@ -102,9 +114,21 @@ pub(crate) struct Worker {
     pub(crate) prepared: Vec<Option<StartupError>>,
     pub(crate) end: WorkerEnd,
     pub(crate) death: Option<String>,
+    /// Its interpreter runs without a GIL.
+    pub(crate) free_threaded: bool,
     pub(crate) cpu_ns: u64,
+    pub(crate) gil_wait_ns: u64,
+    /// Up to when it told that.
+    pub(crate) told_ns: u64,
     pub(crate) rss_bytes: u64,
     pub(crate) logs_dropped: u64,
+    pub(crate) iterations_untold: u64,
+    /// CPU time, of the time in which measured iterations were planned.
+    pub(crate) cpu: Peak,
+    /// The same of the time in which somebody waited for the interpreter.
+    pub(crate) gil_wait: Peak,
+    /// The same of the time in which it stood still.
+    pub(crate) stood_still_ns: Rise,
     last_words: VecDeque<String>,
 }
 
@@ -126,9 +150,16 @@ impl Worker {
             prepared: Vec::new(),
             end: WorkerEnd::Running,
             death: None,
+            free_threaded: false,
             cpu_ns: 0,
+            gil_wait_ns: 0,
+            told_ns: 0,
             rss_bytes: 0,
             logs_dropped: 0,
+            iterations_untold: 0,
+            cpu: Peak::default(),
+            gil_wait: Peak::default(),
+            stood_still_ns: Rise::from_zero(),
             last_words: VecDeque::new(),
         }
     }
@@ -136,6 +167,25 @@ impl Worker {
     /// Whether it can still be expected to say something.
     pub(crate) fn listens(&self) -> bool {
         self.killed.is_none() && self.exit.is_none() && !self.closed && self.state != State::Gone
+    }
+
+    /// Takes what it told of itself up to an instant; whether measured iterations were planned then, or had not been until then.
+    pub(crate) fn used(&mut self, snapshot: &Snapshot, at_ns: u64, span: Span) {
+        match span {
+            Span::Before => self.stood_still_ns.base(snapshot.stood_still_ns),
+            Span::Within => {
+                self.cpu.note(at_ns, snapshot.cpu_ns, at_ns);
+                self.gil_wait.note(at_ns, snapshot.gil_wait_ns, at_ns);
+                self.stood_still_ns.note(snapshot.stood_still_ns);
+            }
+            Span::After => {}
+        }
+        self.cpu_ns = snapshot.cpu_ns;
+        self.gil_wait_ns = snapshot.gil_wait_ns;
+        self.told_ns = at_ns;
+        self.rss_bytes = snapshot.rss_bytes;
+        self.logs_dropped = snapshot.logs_dropped;
+        self.iterations_untold = snapshot.iterations_untold;
     }
 
     /// Remembers a line for the case that it was one of its last.

@@ -6,6 +6,7 @@
     reason = "a hook is a method also where the default does nothing"
 )]
 
+use crate::steps::{Step, StepTimer, Steps};
 use parking_lot::Mutex;
 use pyo3::exceptions::PyTypeError;
 use pyo3::gc::{PyTraverseError, PyVisit};
@@ -45,12 +46,13 @@ use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 ///
 ///         def run(self):
 ///             response = self.session.get(self.kwargs["url"], timeout=5)
-///             response.raise_for_status()
+///             self.check("status is 200", response.status_code == 200, fail=True)
 ///             self.metrics["bytes"] = len(response.content)
 #[pyclass(subclass, frozen, name = "TestCase", module = "pysurge")]
 pub(crate) struct TestCaseBase {
     kwargs: Mutex<Option<Py<PyAny>>>,
     metrics: Mutex<Option<Py<PyAny>>>,
+    steps: Steps,
 }
 
 /// `max_duration` where a test case does not say, in seconds: core's constant at Python's edge.
@@ -62,6 +64,11 @@ impl TestCaseBase {
     /// The metrics, where the instance has any.
     pub(crate) fn stored_metrics(&self, py: Python<'_>) -> Option<Py<PyAny>> {
         self.metrics.lock().as_ref().map(|metrics| metrics.clone_ref(py))
+    }
+
+    /// What the instance has told of checks, steps and counts.
+    pub(crate) fn steps(&self) -> &Steps {
+        &self.steps
     }
 }
 
@@ -79,6 +86,7 @@ impl TestCaseBase {
         Self {
             kwargs: Mutex::new(None),
             metrics: Mutex::new(None),
+            steps: Steps::default(),
         }
     }
 
@@ -117,6 +125,43 @@ impl TestCaseBase {
     fn set_metrics(&self, metrics: Py<PyAny>) {
         let old = self.metrics.lock().replace(metrics);
         drop(old);
+    }
+
+    /// Counts, by name, whether something held: ``self.check("status is 200", response.status_code == 200)``.
+    ///
+    /// Returns whether it held. By itself a check changes nothing of the outcome; with ``fail=True`` one that does not hold fails the
+    /// iteration, which goes on nevertheless: return from ``run`` where it should not. In ``setup`` such a failure means that ``run`` is not
+    /// called; in ``teardown`` it is told and the outcome stands. Checks of all iterations count, passed or failed. At most 100 names per test
+    /// are kept. May be called from any thread until the iteration has ended.
+    #[pyo3(signature = (name, held, *, fail=false), text_signature = "($self, name, held, *, fail=False)")]
+    fn check(
+        &self,
+        py: Python<'_>,
+        name: Py<PyString>,
+        held: &Bound<'_, PyAny>,
+        fail: bool,
+    ) -> PyResult<bool> {
+        let held = held.is_truthy()?;
+        self.steps.check(py, name, held, fail)?;
+        Ok(held)
+    }
+
+    /// Times a step of the iteration: ``with self.timer("upload"): ...``, as often as wanted.
+    ///
+    /// The report shows count, mean, percentiles and maximum of each name. Steps of iterations that fail are shown apart from those of
+    /// iterations that pass; a step that raises is timed up to there. At most 100 names per test are kept.
+    #[pyo3(signature = (name), text_signature = "($self, name)")]
+    fn timer(slf: &Bound<'_, Self>, name: Py<PyString>) -> StepTimer {
+        StepTimer::new(slf.clone().unbind(), name)
+    }
+
+    /// Adds to a count: ``self.count("bytes", len(body))``.
+    ///
+    /// The report shows the sum of each name and how much that is per second. Counts of all iterations are added up, passed or failed. What
+    /// is no finite number is not added, and told. At most 100 names per test are kept.
+    #[pyo3(signature = (name, number=1.0), text_signature = "($self, name, number=1)")]
+    fn count(&self, name: Py<PyString>, number: f64) {
+        self.steps.add(Step::Count(name, number));
     }
 
     /// Prepares what all iterations of this class share; called once per class and worker process, before the load, on the main

@@ -2,11 +2,13 @@
 
 use crate::base::{TestCaseBase, overrides};
 use crate::failure::Tracebacks;
+use crate::steps::Steps;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFloat, PyString, PyType};
 use pysurge_core::failure::Phase;
 use pysurge_core::replay::{Cell, Recording};
+use pysurge_core::value::Value;
 use pysurge_engine::{Probe, TestCase};
 use std::sync::Arc;
 
@@ -44,6 +46,8 @@ pub(crate) struct PyTestCase {
     debug: bool,
     tracebacks: Tracebacks,
     reporter: Box<dyn Reporter>,
+    /// The kwargs as the config has them, for those who have no interpreter.
+    written_kwargs: Vec<(Value, Value)>,
 }
 
 impl PyTestCase {
@@ -65,7 +69,17 @@ impl PyTestCase {
             debug,
             tracebacks: Tracebacks::new(class.py())?,
             reporter,
+            written_kwargs: Vec::new(),
         })
+    }
+
+    /// The same, with its kwargs as the config has them.
+    pub(crate) fn with_written_kwargs(self, kwargs: &[(String, Value)]) -> Self {
+        let written = kwargs.iter().cloned();
+        Self {
+            written_kwargs: written.map(|(name, value)| (Value::Str(name), value)).collect(),
+            ..self
+        }
     }
 
     fn fail(
@@ -146,28 +160,71 @@ impl TestCase for PyTestCase {
                 Ok(instance) => instance,
                 Err(error) => return self.fail(py, probe, Phase::Init, &error, None),
             };
-            self.set_up_and_run(py, probe, &instance);
+            // A class whose `__new__` makes something else tells nothing.
+            let base = instance.cast::<TestCaseBase>().ok();
+            let steps = base.map(|base| base.get().steps());
+            self.set_up_and_run(py, probe, &instance, steps);
             if self.has_teardown {
                 self.debug(py, probe, &instance, "in teardown()");
                 if let Err(error) = probe.teardown(|| instance.call_method0(intern!(py, "teardown"))) {
                     self.fail(py, probe, Phase::Teardown, &error, Some(&instance));
                 }
+                self.fail_checks(py, probe, Phase::Teardown, &instance, steps);
+            }
+            if let Some(steps) = steps {
+                steps.hand_over(py, probe);
             }
         });
+    }
+
+    fn kwargs(&self, number: Option<u64>) -> String {
+        let mut kwargs = self.written_kwargs.clone();
+        let number = number.and_then(|number| usize::try_from(number).ok());
+        if let (Some(rows), Some(number)) = (&self.rows, number)
+            && number < rows.len()
+        {
+            for (name, cell) in rows.row(number) {
+                let name = Value::Str(name.to_owned());
+                let value = match cell {
+                    Cell::Str(text) => Value::Str(text.to_owned()),
+                    Cell::Int(value) => Value::Int(value),
+                    Cell::Float(value) => Value::Float(value),
+                    Cell::Bool(value) => Value::Bool(value),
+                    Cell::None => Value::Null,
+                };
+                match kwargs.iter_mut().find(|(known, _)| *known == name) {
+                    Some(known) => known.1 = value,
+                    None => kwargs.push((name, value)),
+                }
+            }
+        }
+        Value::Map(kwargs).to_string()
     }
 }
 
 impl PyTestCase {
-    fn set_up_and_run(&self, py: Python<'_>, probe: &mut Probe<'_>, instance: &Bound<'_, PyAny>) {
+    fn set_up_and_run(
+        &self,
+        py: Python<'_>,
+        probe: &mut Probe<'_>,
+        instance: &Bound<'_, PyAny>,
+        steps: Option<&Steps>,
+    ) {
         if self.has_setup {
             self.debug(py, probe, instance, "in setup()");
             if let Err(error) = probe.setup(|| instance.call_method0(intern!(py, "setup"))) {
                 return self.fail(py, probe, Phase::Setup, &error, Some(instance));
             }
         }
+        if self.fail_checks(py, probe, Phase::Setup, instance, steps) {
+            return;
+        }
         self.debug(py, probe, instance, "in run()");
         if let Err(error) = probe.run(|| instance.call_method0(intern!(py, "run"))) {
             return self.fail(py, probe, Phase::Run, &error, Some(instance));
+        }
+        if self.fail_checks(py, probe, Phase::Run, instance, steps) {
+            return;
         }
         if let Some(metrics) = self.metrics(instance) {
             note_metrics(probe, &metrics);
@@ -175,6 +232,30 @@ impl PyTestCase {
             probe.interlude();
         }
         self.debug(py, probe, instance, "passed");
+    }
+}
+
+impl PyTestCase {
+    /// Fails the iteration for checks of a phase that were to do so. True where there was one.
+    fn fail_checks(
+        &self,
+        py: Python<'_>,
+        probe: &mut Probe<'_>,
+        phase: Phase,
+        instance: &Bound<'_, PyAny>,
+        steps: Option<&Steps>,
+    ) -> bool {
+        let log = |said: &str, probe: &Probe<'_>| {
+            let description = self.description(py, Some(instance));
+            let place = if phase == Phase::Teardown {
+                " in teardown"
+            } else {
+                ""
+            };
+            let line = format!("test '{description}' hit error{place}: {said}");
+            self.reporter.log(Level::Error, probe.thread(), line);
+        };
+        steps.is_some_and(|steps| steps.fail(probe, phase, log))
     }
 }
 

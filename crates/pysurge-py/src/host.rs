@@ -212,7 +212,8 @@ impl PyHost {
             load.debug,
             Box::new(self.reporter()),
         )
-        .map_err(internal)?;
+        .map_err(internal)?
+        .with_written_kwargs(&plan.kwargs);
         let info = TestInfo {
             label,
             summary,

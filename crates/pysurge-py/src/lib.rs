@@ -9,6 +9,7 @@ mod failure;
 mod host;
 mod manager;
 mod runner;
+mod steps;
 mod thread;
 mod values;
 
@@ -25,6 +26,8 @@ mod _engine {
     use crate::manager::{check_config, main, run_config};
     #[pymodule_export]
     use crate::runner::Runner;
+    #[pymodule_export]
+    use crate::steps::StepTimer;
     #[pymodule_export]
     use crate::thread::PoolThreadHandle;
 

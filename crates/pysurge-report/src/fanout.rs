@@ -1,11 +1,12 @@
 //! Joins sinks to the stream of events. Each sink has a queue and a thread of its own, so one that is slow, stuck or
 //! broken never touches the run nor the other sinks.
 //!
-//! A queue is bounded: log records and output lines that do not fit are dropped and counted, and a newer
+//! A queue is bounded: log records, output lines and single iterations that do not fit are dropped and counted, and a newer
 //! `Progress` takes the place of one that still waits. All other events, few by nature, always arrive.
 //! Must never block in `emit`.
 
 use pysurge_core::event::{EventSink, RunEvent};
+use pysurge_core::wire::IterationRecord;
 use std::collections::VecDeque;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,6 +16,9 @@ use std::thread::{Builder, JoinHandle};
 /// Text of user code that may wait for one sink. Holds about a second of a terminal that takes 40,000 lines a second.
 const MAX_WAITING_BYTES: usize = 4 * 1024 * 1024;
 
+/// Single iterations that may wait for one sink: a second of 100,000 of them, or ten of 10,000.
+const MAX_WAITING_SAMPLE_BYTES: usize = 32 * 1024 * 1024;
+
 /// What an event costs beside its text; keeps a flood of empty lines bounded too.
 const EVENT_BYTES: usize = 128;
 
@@ -22,6 +26,12 @@ const EVENT_BYTES: usize = 128;
 pub trait Sink: Send {
     /// Names the sink in error messages: `the terminal`.
     fn name(&self) -> &'static str;
+
+    /// Whether single iterations are all it is there for: it gets [`RunEvent::Iterations`], which other sinks do not get, and no log record
+    /// and no line of output.
+    fn wants_iterations(&self) -> bool {
+        false
+    }
 
     /// Takes the next event. After an error the sink gets nothing more but [`Sink::close`].
     fn take(&mut self, event: &RunEvent) -> io::Result<()>;
@@ -38,7 +48,7 @@ pub trait Sink: Send {
 pub struct SinkEnd {
     /// [`Sink::name`].
     pub name: &'static str,
-    /// Log records and output lines that it never got, because it was slow.
+    /// Log records and output lines, or single iterations, that it never got: it was slow, or had failed.
     pub dropped: u64,
     /// What went wrong; a reader who has gone away (`| head`) is no error.
     pub error: Option<String>,
@@ -51,6 +61,7 @@ pub struct Fanout {
 
 struct Lane {
     name: &'static str,
+    wants_iterations: bool,
     shared: Arc<Shared>,
     thread: Option<JoinHandle<Option<String>>>,
     unstarted: Option<String>,
@@ -64,8 +75,9 @@ struct Shared {
 
 #[derive(Default)]
 struct Queue {
-    events: VecDeque<Arc<RunEvent>>,
-    text_bytes: usize,
+    /// Each with what it counts against the bound.
+    events: VecDeque<(Arc<RunEvent>, usize)>,
+    waiting_bytes: usize,
     dropped: u64,
     closed: bool,
     ended: bool,
@@ -82,6 +94,15 @@ impl Fanout {
     /// Waits until every sink has written what it was given, and tells how each ended, in the order they were given.
     pub fn finish(mut self) -> Vec<SinkEnd> {
         self.end()
+    }
+
+    /// The most that is missing in any sink: of iterations, or of lines.
+    fn dropped(&self, iterations: bool) -> u64 {
+        let lanes = self
+            .lanes
+            .iter()
+            .filter(|lane| lane.wants_iterations == iterations);
+        lanes.map(|lane| lane.shared.lock().dropped).max().unwrap_or(0)
     }
 
     fn end(&mut self) -> Vec<SinkEnd> {
@@ -103,11 +124,11 @@ impl EventSink for Fanout {
     fn emit(&self, mut event: RunEvent) {
         if let RunEvent::Progress(summary) | RunEvent::Finished(summary) = &mut event {
             // A line may be missing in every sink at once; it is still one line.
-            let dropped = self.lanes.iter().map(|lane| lane.shared.lock().dropped);
-            summary.output_dropped += dropped.max().unwrap_or(0);
+            summary.output_dropped += self.dropped(false);
+            summary.samples_dropped += self.dropped(true);
         }
         let event = Arc::new(event);
-        for lane in &self.lanes {
+        for lane in self.lanes.iter().filter(|lane| lane.takes(&event)) {
             lane.shared.lock().push(Arc::clone(&event));
             lane.shared.changed.notify_one();
         }
@@ -116,7 +137,7 @@ impl EventSink for Fanout {
 
 impl Lane {
     fn start(sink: Box<dyn Sink>) -> Self {
-        let name = sink.name();
+        let (name, wants_iterations) = (sink.name(), sink.wants_iterations());
         let shared = Arc::new(Shared::default());
         let for_thread = Arc::clone(&shared);
         let thread = Builder::new()
@@ -131,9 +152,18 @@ impl Lane {
         };
         Self {
             name,
+            wants_iterations,
             shared,
             thread,
             unstarted,
+        }
+    }
+
+    fn takes(&self, event: &RunEvent) -> bool {
+        match event {
+            RunEvent::Iterations { .. } => self.wants_iterations,
+            RunEvent::Log(_) | RunEvent::Output { .. } => !self.wants_iterations,
+            _ => true,
         }
     }
 
@@ -174,30 +204,50 @@ impl Shared {
 
 impl Queue {
     fn push(&mut self, event: Arc<RunEvent>) {
+        let (bytes, most_bytes) = match &*event {
+            RunEvent::Iterations { iterations, .. } => (sample_bytes(iterations), MAX_WAITING_SAMPLE_BYTES),
+            other => (text_bytes(other), MAX_WAITING_BYTES),
+        };
         if self.ended {
+            self.dropped += samples(&event);
             return;
         }
-        let bytes = text_bytes(&event);
-        if bytes > 0 && self.text_bytes + bytes > MAX_WAITING_BYTES {
-            self.dropped += 1;
+        if bytes > 0 && self.waiting_bytes + bytes > most_bytes {
+            self.dropped += samples(&event).max(1);
             return;
         }
         if matches!(*event, RunEvent::Progress(_)) {
             self.events
-                .retain(|waiting| !matches!(**waiting, RunEvent::Progress(_)));
+                .retain(|(waiting, _)| !matches!(**waiting, RunEvent::Progress(_)));
         }
-        self.text_bytes += bytes;
-        self.events.push_back(event);
+        self.waiting_bytes += bytes;
+        self.events.push_back((event, bytes));
     }
 
     fn pop(&mut self) -> Option<Arc<RunEvent>> {
-        let event = self.events.pop_front()?;
-        self.text_bytes -= text_bytes(&event);
+        let (event, bytes) = self.events.pop_front()?;
+        self.waiting_bytes -= bytes;
         Some(event)
+    }
+
+    /// Nothing is taken any more. Lines that nobody reads are not missed by anybody; iterations are.
+    fn end(&mut self) {
+        self.ended = true;
+        self.dropped += self.events.iter().map(|(event, _)| samples(event)).sum::<u64>();
+        self.events.clear();
+        self.waiting_bytes = 0;
     }
 }
 
-/// What the event counts against the bound; 0 for those that always arrive.
+/// The iterations in an event.
+fn samples(event: &RunEvent) -> u64 {
+    match event {
+        RunEvent::Iterations { iterations, .. } => u64::try_from(iterations.len()).unwrap_or(u64::MAX),
+        _ => 0,
+    }
+}
+
+/// What the event counts against the bound of lines; 0 for those that always arrive.
 fn text_bytes(event: &RunEvent) -> usize {
     match event {
         RunEvent::Log(record) => EVENT_BYTES + record.message.len(),
@@ -206,15 +256,26 @@ fn text_bytes(event: &RunEvent) -> usize {
     }
 }
 
+/// About what iterations take in memory.
+fn sample_bytes(iterations: &[IterationRecord]) -> usize {
+    let of_one = |iteration: &IterationRecord| {
+        let metrics = iteration.metrics.iter();
+        let metrics: usize = metrics
+            .map(|(name, _)| size_of::<(String, f64)>() + name.len())
+            .sum();
+        let failure = iteration
+            .failure
+            .as_ref()
+            .map_or(0, |key| key.exception.len() + key.frame.len() + key.message.len());
+        size_of::<IterationRecord>() + metrics + failure
+    };
+    iterations.iter().map(of_one).sum()
+}
+
 /// The life of a sink's thread. Gives what went wrong.
 fn drive(mut sink: Box<dyn Sink>, shared: &Shared) -> Option<String> {
     let pumped = catch_unwind(AssertUnwindSafe(|| pump(sink.as_mut(), shared)));
-    {
-        let mut queue = shared.lock();
-        queue.ended = true;
-        queue.events.clear();
-        queue.text_bytes = 0;
-    }
+    shared.lock().end();
     let Ok(pumped) = pumped else {
         return Some("internal error: it panicked".to_owned());
     };

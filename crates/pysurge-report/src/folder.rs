@@ -1,4 +1,4 @@
-//! A run's folder: `config.yml` at once, `run.log` as it goes, `summary.json` once a second and at the end, so that a
+//! A run's folder: `config.yml` at once, `run.log` and `timeseries.csv` as it goes, `summary.json` once a second and at the end, so that a
 //! killed manager leaves what was known a second ago. Trouble with the disk never stops the run; the first is kept and
 //! told at the end.
 
@@ -7,7 +7,9 @@ use crate::classic;
 use crate::clock::LocalClock;
 use crate::fanout::Sink;
 use crate::line;
+use crate::naming::TestNames;
 use crate::text::plural;
+use crate::timeseries::TimeSeries;
 use pysurge_core::event::{RunEvent, StopReason, Stream};
 use pysurge_core::summary::{MetricFigures, Summary};
 use std::fs::{self, File};
@@ -23,7 +25,7 @@ const MAX_NAMESAKES: u32 = 10_000;
 /// Characters of a run's name that its folder shows.
 const MAX_NAME_CHARS: usize = 60;
 
-/// Why a run's folder cannot be made.
+/// Why a run's folder, or a file that was asked for, cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
     /// The folder, or one that holds it.
@@ -34,13 +36,19 @@ pub enum ReportError {
         /// What the system said.
         source: io::Error,
     },
-    /// A first file in it.
+    /// A file in it, or one that was asked for.
     #[error("write {}: {source}", path.display())]
     File {
         /// Which file.
         path: PathBuf,
         /// What the system said.
         source: io::Error,
+    },
+    /// Samples in a form that is not written.
+    #[error("write samples to {}: the name ends neither in .csv nor in .csv.zst", path.display())]
+    SamplesForm {
+        /// The file that was asked for.
+        path: PathBuf,
     },
 }
 
@@ -53,6 +61,8 @@ pub struct RunFolder {
     log_dropped: u64,
     clock: LocalClock,
     changes: Follower,
+    names: TestNames,
+    series: TimeSeries,
     trouble: Option<io::Error>,
 }
 
@@ -65,8 +75,19 @@ impl RunFolder {
         config_yaml: &str,
         clock: LocalClock,
     ) -> Result<(Self, PathBuf), ReportError> {
+        let path = Self::reserve(base, name, &clock)?;
+        let folder = Self::fill(&path, config_yaml, clock)?;
+        Ok((folder, path))
+    }
+
+    /// Makes a folder as [`RunFolder::create`] does, and leaves it empty.
+    pub fn reserve(base: &Path, name: &str, clock: &LocalClock) -> Result<PathBuf, ReportError> {
         let stem = format!("{}-{}", clock.stamp(clock.now_ns()), file_name(name));
-        let path = make_folder(base, &stem)?;
+        make_folder(base, &stem)
+    }
+
+    /// Keeps a run in the folder `path`, which is there and empty.
+    pub fn fill(path: &Path, config_yaml: &str, clock: LocalClock) -> Result<Self, ReportError> {
         let config = path.join("config.yml");
         fs::write(&config, config_yaml).map_err(|source| ReportError::File { path: config, source })?;
         let log_path = path.join("run.log");
@@ -74,16 +95,17 @@ impl RunFolder {
             path: log_path,
             source,
         })?;
-        let folder = Self {
-            path: path.clone(),
+        Ok(Self {
+            path: path.to_owned(),
             log: BufWriter::new(log),
             log_bytes: 0,
             log_dropped: 0,
             clock,
             changes: Follower::default(),
+            names: TestNames::default(),
+            series: TimeSeries::new(path),
             trouble: None,
-        };
-        Ok((folder, path))
+        })
     }
 
     fn remember(&mut self, result: io::Result<()>) {
@@ -130,6 +152,7 @@ impl Sink for RunFolder {
     }
 
     fn take(&mut self, event: &RunEvent) -> io::Result<()> {
+        self.names.hear(event);
         match event {
             RunEvent::Log(record) => {
                 let line = line::of_record(record, &self.clock);
@@ -163,6 +186,14 @@ impl Sink for RunFolder {
                 }
             }
             RunEvent::Progress(summary) => self.write_summary(summary),
+            RunEvent::Row(row) => {
+                let written = self.series.append(row, &self.names);
+                self.remember(written);
+            }
+            RunEvent::Coarsened(series) => {
+                let written = self.series.replace(series, &self.names);
+                self.remember(written);
+            }
             RunEvent::Finished(summary) => {
                 for line in classic::lines(summary) {
                     if line.is_empty() {
@@ -177,13 +208,14 @@ impl Sink for RunFolder {
             RunEvent::Loaded(_)
             | RunEvent::LoadFailed(_)
             | RunEvent::Rehearsed(_)
-            | RunEvent::CannotRehearse { .. } => {}
+            | RunEvent::CannotRehearse { .. }
+            | RunEvent::Iterations { .. } => {}
         }
         Ok(())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        let flushed = self.log.flush();
+        let flushed = self.log.flush().and(self.series.flush());
         self.remember(flushed);
         Ok(())
     }
@@ -208,6 +240,7 @@ fn stopping(reason: StopReason) -> &'static str {
     match reason {
         StopReason::Duration => "stopping: the planned duration was reached",
         StopReason::Iterations => "stopping: every planned iteration is done",
+        StopReason::Threshold => "stopping: a threshold failed",
         StopReason::Signal => "stopping on request: Ctrl+C, SIGTERM, a key or the control socket",
         StopReason::SecondSignal => "stopping at once, on request",
         StopReason::WorkersLost => "stopping: every worker died",
@@ -249,30 +282,45 @@ fn file_name(name: &str) -> String {
     if plain.is_empty() { "run".to_owned() } else { plain }
 }
 
-/// The summary with every figure finite: JSON has no other numbers. Only a metric's mean can overflow, where its
-/// values add up to more than a float holds.
+/// The summary with every figure finite: JSON has no other numbers. What can be otherwise is what user code gave: sums of its numbers,
+/// and so the means, may be more than a float holds.
 fn finite(mut summary: Summary) -> Summary {
-    for figures in summary
-        .tests
-        .iter_mut()
-        .flat_map(|test| test.metrics.values_mut())
-    {
-        let MetricFigures {
-            mean,
-            min,
-            p50,
-            p95,
-            p99,
-            max,
-            ..
-        } = figures;
-        for value in [mean, min, p50, p95, p99, max] {
-            *value = if value.is_nan() {
-                0.0
-            } else {
-                value.clamp(f64::MIN, f64::MAX)
-            };
+    for test in &mut summary.tests {
+        for figures in test.metrics.values_mut() {
+            let MetricFigures {
+                mean,
+                min,
+                p50,
+                p95,
+                p99,
+                max,
+                ..
+            } = figures;
+            for value in [mean, min, p50, p95, p99, max] {
+                *value = finite_number(*value);
+            }
+        }
+        for sum in test.counts.values_mut() {
+            *sum = finite_number(*sum);
         }
     }
+    let tests = summary.blocks.iter_mut().flat_map(|block| &mut block.tests);
+    for metric in tests.flat_map(|test| test.metrics.values_mut()) {
+        metric.sum = finite_number(metric.sum);
+    }
+    for threshold in &mut summary.thresholds {
+        threshold.actual = threshold
+            .actual
+            .filter(|actual| !actual.is_nan())
+            .map(finite_number);
+    }
     summary
+}
+
+fn finite_number(value: f64) -> f64 {
+    if value.is_nan() {
+        0.0
+    } else {
+        value.clamp(f64::MIN, f64::MAX)
+    }
 }

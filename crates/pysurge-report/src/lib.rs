@@ -1,4 +1,4 @@
-//! Sinks of a run's events: terminal, log lines, the run's folder.
+//! Sinks of a run's events: terminal, log lines, the run's folder, samples; and `JUnit` XML of its result.
 //!
 //! The manager emits [`pysurge_core::event::RunEvent`]s into a [`Fanout`], which gives each sink a queue and a thread
 //! of its own. A sink formats what core has computed; it never computes a figure, never reaches back into the run, and
@@ -11,24 +11,35 @@ pub mod classic;
 mod clock;
 mod failures;
 mod fanout;
+pub mod find_max;
 mod folder;
 mod grid;
+mod junit;
 mod line;
 mod live;
+mod naming;
 mod opening;
+mod outfile;
 pub mod plan;
 mod progress;
 mod rehearsal;
 pub mod report;
+mod samples;
 mod schema;
 mod style;
+mod svg;
 mod terminal;
 mod text;
+mod timeseries;
 
 pub use clock::LocalClock;
 pub use fanout::{Fanout, Sink, SinkEnd};
+pub use find_max::{FindMax, LevelRecord, LevelSink, Screen, ScreenOptions, Watched};
+pub use find_max::{find_max_json, find_max_schema, find_max_svg, find_max_text};
 pub use folder::{ReportError, RunFolder};
+pub use junit::{JunitFile, junit, junit_not_fired};
 pub use plan::{plan_json, plan_svg, plan_text};
+pub use samples::Samples;
 pub use schema::summary_schema;
 pub use style::Style;
 pub use terminal::{Terminal, TerminalOptions};

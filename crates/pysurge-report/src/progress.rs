@@ -2,11 +2,12 @@
 
 use crate::changes::times;
 use crate::style::{Paint, Style};
-use crate::text::{count, cut, rate, width};
+use crate::text::{count, cut, one_line, plural, rate, width};
 use pysurge_core::account::Account;
 use pysurge_core::span::{format_clock, format_span_f64};
-use pysurge_core::summary::{Durations, ModelName, Summary, TestSummary};
-use pysurge_core::verdict::Validity;
+use pysurge_core::summary::{Durations, ModelName, Summary, TestSummary, ThresholdResult};
+use pysurge_core::verdict::{CauseKind, Validity};
+use std::ops::RangeInclusive;
 
 /// What the line says beside the summary.
 #[derive(Debug, Clone, Copy, Default)]
@@ -55,8 +56,11 @@ impl Shown {
     }
 }
 
-/// The parts of the line in the order shown.
-fn parts(summary: &Summary, standing: Standing) -> Vec<Part> {
+/// Columns of a failing threshold, at most.
+const MAX_THRESHOLD_COLUMNS: usize = 40;
+
+/// The parts of the line in the order shown; `brief` says what is wrong in fewer words.
+fn parts(summary: &Summary, standing: Standing, brief: bool) -> Vec<Part> {
     let shown = Shown::of(summary);
     let account = shown.account;
     let in_flight =
@@ -86,13 +90,19 @@ fn parts(summary: &Summary, standing: Standing) -> Vec<Part> {
     if summary.factor != 1.0 {
         parts.push((2, Paint::Strong, times(summary.factor)));
     }
+    let failing = failing(&summary.thresholds, brief);
+    let is_wrong = failing.is_some() || summary.verdict.validity != Validity::Valid;
     let failed_paint = if account.failed > 0 {
         Paint::Bad
     } else {
         Paint::Plain
     };
     parts.extend([
-        (1, Paint::Plain, format!("fired {}", count(account.fired()))),
+        (
+            if is_wrong { 3 } else { 1 },
+            Paint::Plain,
+            format!("fired {}", count(account.fired())),
+        ),
         (5, Paint::Plain, format!("passed {}", count(account.passed))),
         (0, failed_paint, format!("failed {}", count(account.failed))),
     ]);
@@ -105,7 +115,7 @@ fn parts(summary: &Summary, standing: Standing) -> Vec<Part> {
     };
     if standing.users > 0 && !paused && !standing.stopping && closed().next().is_some() {
         let busy = count(in_flight(&mut closed()));
-        let of = crate::text::plural(scaled(standing.users, summary.factor), "user");
+        let of = plural(scaled(standing.users, summary.factor), "user");
         parts.push((4, Paint::Plain, format!("{busy} of {of} busy")));
     }
     let p95 = format_span_f64(shown.p95_s * 1e9);
@@ -116,9 +126,45 @@ fn parts(summary: &Summary, standing: Standing) -> Vec<Part> {
         Validity::Invalid => ("invalid", Paint::Bad),
     };
     if !shown.is_warmup {
-        parts.push((3, paint, validity.to_owned()));
+        let cause = summary.verdict.causes.first();
+        let text = match cause.filter(|_| !brief && summary.verdict.validity != Validity::Valid) {
+            Some(cause) => format!("{validity}: {}", in_short(cause.kind)),
+            None => validity.to_owned(),
+        };
+        parts.push((if is_wrong { 2 } else { 3 }, paint, text));
     }
+    parts.extend(failing.map(|text| (1, Paint::Bad, text)));
     parts
+}
+
+/// A cause in two or three words.
+fn in_short(kind: CauseKind) -> &'static str {
+    match kind {
+        CauseKind::NothingStarted => "nothing started",
+        CauseKind::Dropped => "iterations dropped",
+        CauseKind::Lost => "a worker died",
+        CauseKind::NotEverywhere => "not on all workers",
+        CauseKind::Late => "iterations late",
+        CauseKind::WorkerCpu => "workers' CPU full",
+        CauseKind::MachineCpu => "machine's CPU full",
+        CauseKind::Gil => "waits for the GIL",
+        CauseKind::Threads => "all threads busy",
+        CauseKind::Limits => "a system limit",
+        CauseKind::Swap => "swapping",
+        CauseKind::StoodStill => "stood still",
+    }
+}
+
+/// The thresholds that fail as things stand: the one, or how many.
+fn failing(thresholds: &[ThresholdResult], brief: bool) -> Option<String> {
+    let mut failing = thresholds.iter().filter(|result| result.state.fails());
+    let first = failing.next()?;
+    let more = u64::try_from(failing.count()).unwrap_or(u64::MAX);
+    Some(if more == 0 && !brief {
+        format!("✗ {}", cut(&one_line(&first.expression), MAX_THRESHOLD_COLUMNS))
+    } else {
+        format!("✗ {}", plural(more + 1, "threshold"))
+    })
 }
 
 /// `15 of 15/s`; where a test has users and so asks for no rate, `123/s`.
@@ -145,9 +191,11 @@ fn scaled(users: u64, factor: f64) -> u64 {
 /// The least wanted part.
 const LEAST_WANTED: u8 = 7;
 
+/// From this rank on parts are given up before a cause is told in fewer words.
+const LESS_THAN_A_CAUSE: u8 = 5;
+
 /// The line for a terminal, in one colour or many, within the style's width. With several tests, p95 is the worst one's.
 pub(crate) fn line(summary: &Summary, standing: Standing, columns: usize, style: Style) -> String {
-    let mut parts = parts(summary, standing);
     let wide = |parts: &[Part]| -> usize {
         parts
             .iter()
@@ -155,12 +203,22 @@ pub(crate) fn line(summary: &Summary, standing: Standing, columns: usize, style:
             .sum::<usize>()
             .saturating_sub(2)
     };
-    for least_wanted in (1..=LEAST_WANTED).rev() {
-        if wide(&parts) <= columns {
-            break;
+    let without = |mut parts: Vec<Part>, ranks: RangeInclusive<u8>| {
+        for least_wanted in ranks.rev() {
+            if wide(&parts) <= columns {
+                break;
+            }
+            parts.retain(|(rank, _, _)| *rank != least_wanted);
         }
-        parts.retain(|(rank, _, _)| *rank != least_wanted);
-    }
+        parts
+    };
+    // What is wrong is worth more than figures that the report tells anyway.
+    let full = without(parts(summary, standing, false), LESS_THAN_A_CAUSE..=LEAST_WANTED);
+    let parts = if wide(&full) <= columns {
+        full
+    } else {
+        without(parts(summary, standing, true), 1..=LEAST_WANTED)
+    };
     if wide(&parts) > columns {
         let texts: Vec<String> = parts.into_iter().map(|(_, _, text)| text).collect();
         return cut(&texts.join("  "), columns);
@@ -174,7 +232,7 @@ pub(crate) fn line(summary: &Summary, standing: Standing, columns: usize, style:
 
 /// The plain line for a log or a pipe.
 pub(crate) fn plain_line(summary: &Summary, standing: Standing) -> String {
-    let parts = parts(summary, standing);
+    let parts = parts(summary, standing, false);
     let texts = parts.iter().map(|(_, _, text)| text.trim_start());
     let texts: Vec<String> = texts.map(|text| text.replace("  ", " ")).collect();
     format!("{}: {}", format_clock(summary.elapsed_s * 1e9), texts.join(", "))

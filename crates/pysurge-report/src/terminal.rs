@@ -71,6 +71,8 @@ pub struct TerminalOptions {
     pub keys: bool,
     /// The run's folder, named below the report.
     pub results: Option<PathBuf>,
+    /// The file of samples, named below it.
+    pub samples: Option<PathBuf>,
     /// The time of day.
     pub clock: LocalClock,
 }
@@ -287,7 +289,8 @@ impl Terminal {
     fn stop(&mut self, reason: StopReason, grace_ends_ns: u64) -> io::Result<()> {
         self.standing.stopping = true;
         match reason {
-            StopReason::Duration | StopReason::Iterations => Ok(()),
+            // Which threshold it was, the manager says in a notice.
+            StopReason::Duration | StopReason::Iterations | StopReason::Threshold => Ok(()),
             StopReason::Signal => {
                 let until = self.started.map_or_else(String::new, |start| {
                     let wall_ns = start
@@ -362,9 +365,18 @@ impl Terminal {
         let style = self.stdout_style();
         let report = report::render(summary, &style);
         self.out(report.trim_end())?;
-        if let Some(results) = &self.options.results {
-            let line = format!("results: {}", results.display());
+        let kept = [
+            ("results", &self.options.results),
+            ("samples", &self.options.samples),
+        ];
+        let kept: Vec<String> = kept
+            .into_iter()
+            .filter_map(|(what, path)| Some(format!("{what}: {}", path.as_ref()?.display())))
+            .collect();
+        if !kept.is_empty() {
             self.out("")?;
+        }
+        for line in kept {
             self.out(&line)?;
         }
         self.flush_stdout()
@@ -431,6 +443,7 @@ impl Sink for Terminal {
             },
             RunEvent::Notice { severity, text } => self.notice(*severity, text),
             RunEvent::Finished(summary) => self.finished(summary),
+            RunEvent::Row(_) | RunEvent::Coarsened(_) | RunEvent::Iterations { .. } => Ok(()),
         }
     }
 

@@ -87,6 +87,23 @@ pub(crate) fn wrap(text: &str, columns: usize, max_lines: usize) -> Vec<String> 
     wrapped
 }
 
+/// Pieces behind a lead, joined by commas and never broken inside but where one is wider than a line; further lines are indented.
+pub(crate) fn flow(lead: &str, pieces: &[String], columns: usize) -> Vec<String> {
+    const INDENT: &str = "  ";
+    let mut flowed: Vec<String> = Vec::new();
+    let mut current = lead.to_owned();
+    for (i, piece) in pieces.iter().enumerate() {
+        let comma = if i + 1 < pieces.len() { "," } else { "" };
+        if i > 0 && width(&current) + 1 + width(piece) + comma.len() > columns {
+            flowed.push(std::mem::replace(&mut current, format!("{INDENT}{piece}{comma}")));
+        } else {
+            current = format!("{current} {piece}{comma}");
+        }
+    }
+    flowed.push(current);
+    flowed.into_iter().map(|line| cut(&line, columns)).collect()
+}
+
 /// The text in one line, without anything that moves the cursor.
 pub(crate) fn one_line(text: &str) -> String {
     let words: Vec<&str> = text
@@ -173,6 +190,22 @@ pub(crate) fn figure(value: f64) -> String {
     format!("{sign}{text}")
 }
 
+/// A share of a whole, which is neither nothing nor all where it is not: `97.3 %`, `99.99 %`, `0.01 %`.
+pub(crate) fn percent(part: u64, whole: u64) -> String {
+    if whole == 0 {
+        return "-".to_owned();
+    }
+    // In hundredths of a percent, so that nothing is rounded up to all.
+    let hundredths = u128::from(part) * 10_000 / u128::from(whole);
+    match hundredths {
+        _ if part >= whole => "100 %".to_owned(),
+        0 if part > 0 => "0.01 %".to_owned(),
+        0 => "0 %".to_owned(),
+        1..100 | 9_900.. => format!("{}.{:02} %", hundredths / 100, hundredths % 100),
+        _ => format!("{}.{} %", hundredths / 100, hundredths % 100 / 10),
+    }
+}
+
 /// A rate per second: as [`figure`], but never with an exponent where it is high.
 pub(crate) fn rate(per_s: f64) -> String {
     if per_s < LARGE {
@@ -237,6 +270,23 @@ mod tests {
     }
 
     #[test]
+    fn shares() {
+        for (part, whole, text) in [
+            (0, 0, "-"),
+            (0, 5, "0 %"),
+            (5, 5, "100 %"),
+            (1, 3, "33.3 %"),
+            (999_999_999, 1_000_000_000, "99.99 %"),
+            (1, 1_000_000_000, "0.01 %"),
+            (1, 200, "0.50 %"),
+            (199, 200, "99.50 %"),
+            (u64::MAX - 1, u64::MAX, "99.99 %"),
+        ] {
+            assert_eq!(percent(part, whole), text, "{part} of {whole}");
+        }
+    }
+
+    #[test]
     fn rates() {
         assert_eq!(rate(14.98), "14.98");
         assert_eq!(rate(10_000_000.0), "10,000,000");
@@ -281,6 +331,18 @@ mod tests {
     }
 
     #[test]
+    fn pieces_stay_whole() {
+        let pieces = ["a 1 ms", "bb 2 s", "ccc 33 us"].map(str::to_owned);
+        assert_eq!(flow("of:", &pieces, 80), ["of: a 1 ms, bb 2 s, ccc 33 us"]);
+        assert_eq!(
+            flow("of:", &pieces, 12),
+            ["of: a 1 ms,", "  bb 2 s,", "  ccc 33 us"]
+        );
+        assert_eq!(flow("of:", &pieces[..1], 7), ["of: a…"]);
+        assert_eq!(flow("none", &[], 7), ["none"]);
+    }
+
+    #[test]
     fn user_text_cannot_move_the_cursor() {
         assert_eq!(one_line(" a\r\n\tb\x1b[2J "), "a b\u{fffd}[2J");
         assert_eq!(lines("a\tb \n\x07c\u{202e}"), ["a    b", "\u{fffd}c\u{fffd}"]);
@@ -301,6 +363,8 @@ mod tests {
         fn figures_are_short_and_close(value in prop::num::f64::NORMAL) {
             let text = figure(value);
             prop_assert!(text.len() <= 10, "{}", text);
+            // Three digits of the greatest floats round to more than there is.
+            prop_assume!(value.abs() < 1.79e308);
             let read: f64 = text.replace(',', "").parse().unwrap();
             prop_assert!(((read - value) / value).abs() < 1e-2, "{}", text);
         }

@@ -5,6 +5,7 @@
 mod sample;
 
 use pysurge_core::event::{EventSink, RunEvent, Severity, Stream};
+use pysurge_core::wire::IterationRecord;
 use pysurge_report::{Fanout, Sink, SinkEnd};
 use std::io;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -30,6 +31,10 @@ impl Sink for Keeper {
             RunEvent::Output { line, .. } => line.chars().take(8).collect(),
             RunEvent::Notice { text, .. } => text.clone(),
             RunEvent::Progress(summary) => format!("progress {}", summary.duration_s),
+            RunEvent::Finished(summary) if summary.samples_dropped > 0 => format!(
+                "finished, {} dropped, {} samples dropped",
+                summary.output_dropped, summary.samples_dropped
+            ),
             RunEvent::Finished(summary) => format!("finished, {} dropped", summary.output_dropped),
             _ => "other".to_owned(),
         };
@@ -180,6 +185,120 @@ fn a_stuck_sink_blocks_nobody_and_what_it_missed_is_counted() {
         &kept[kept.len() - 4..]
     );
     assert!(quick.kept().contains(&"second".to_owned()));
+}
+
+/// As [`Stuck`], and wants iterations.
+struct StuckSamples(Stuck, Arc<Mutex<u64>>);
+
+impl Sink for StuckSamples {
+    fn name(&self) -> &'static str {
+        "samples"
+    }
+
+    fn wants_iterations(&self) -> bool {
+        true
+    }
+
+    fn take(&mut self, event: &RunEvent) -> io::Result<()> {
+        assert!(!matches!(event, RunEvent::Log(_) | RunEvent::Output { .. }));
+        if let RunEvent::Iterations { iterations, .. } = event {
+            *self.1.lock().unwrap() += u64::try_from(iterations.len()).unwrap();
+        }
+        self.0.take(event)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn close(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn iterations(n: usize) -> RunEvent {
+    let record = IterationRecord {
+        metrics: vec![("bytes".into(), 1.0)],
+        ..IterationRecord::default()
+    };
+    RunEvent::Iterations {
+        worker: 0,
+        iterations: vec![record; n],
+    }
+}
+
+#[test]
+fn iterations_that_come_too_fast_are_dropped_and_counted_and_take_nobody_elses_room() {
+    let (reached, at_event) = sync_channel(1);
+    let (release, released) = sync_channel(0);
+    let (slow, quick, taken) = (Keeper::default(), Keeper::default(), Arc::default());
+    let stuck = Stuck {
+        keeper: slow.clone(),
+        reached,
+        release: released,
+    };
+    let samples = StuckSamples(stuck, Arc::clone(&taken));
+    let fanout = Fanout::start(vec![Box::new(samples), Box::new(quick.clone())]);
+    fanout.emit(notice("first"));
+    at_event.recv().unwrap();
+    let (batches, batch) = (100, 4_000);
+    for _ in 0..batches {
+        fanout.emit(iterations(batch));
+        fanout.emit(output("a line"));
+    }
+    let mut told = sample::valid();
+    told.samples_dropped = 5;
+    fanout.emit(RunEvent::Finished(Box::new(told)));
+    drop(release);
+    let ends = fanout.finish();
+    let taken = *taken.lock().unwrap();
+    let planned = u64::try_from(batches * batch).unwrap();
+    assert!(taken > 50_000 && ends[0].dropped > 50_000, "{taken}, {ends:?}");
+    assert_eq!(taken + ends[0].dropped, planned);
+    assert_eq!(ends[1].dropped, 0);
+    let finished = format!("finished, 0 dropped, {} samples dropped", ends[0].dropped + 5);
+    assert_eq!(slow.kept().last(), Some(&finished));
+    let kept = quick.kept();
+    assert_eq!(kept.iter().filter(|said| *said == "a line").count(), 100);
+    assert!(
+        !kept.contains(&"other".to_owned()),
+        "iterations are for those who want them"
+    );
+}
+
+/// Wants iterations and fails at the first event.
+struct BrokenSamples;
+
+impl Sink for BrokenSamples {
+    fn name(&self) -> &'static str {
+        "samples"
+    }
+
+    fn wants_iterations(&self) -> bool {
+        true
+    }
+
+    fn take(&mut self, _event: &RunEvent) -> io::Result<()> {
+        Err(io::ErrorKind::StorageFull.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn close(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn iterations_for_a_sink_that_has_failed_are_missing_too() {
+    let fanout = Fanout::start(vec![Box::new(BrokenSamples)]);
+    // The one that it fails at is its own affair; the others wait or come later, and both count.
+    for _ in 0..10 {
+        fanout.emit(iterations(10));
+    }
+    assert_eq!(fanout.finish()[0].dropped, 90);
 }
 
 #[test]

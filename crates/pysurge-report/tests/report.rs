@@ -17,7 +17,7 @@ fn plain(columns: u16) -> Style {
 #[test]
 fn reports_read_well() {
     for (name, summary) in sample::all() {
-        for columns in [40, 80, 120] {
+        for columns in [44, 80, 120] {
             insta::assert_snapshot!(format!("{name}_{columns}"), render(&summary, &plain(columns)));
         }
     }
@@ -29,6 +29,7 @@ fn a_report_in_colour() {
         ("valid", sample::valid()),
         ("degraded", sample::degraded()),
         ("models", sample::models()),
+        ("judged", sample::judged()),
     ] {
         let style = Style {
             color: true,
@@ -57,7 +58,7 @@ fn colour_changes_no_word() {
 #[test]
 fn no_line_is_wider_than_the_terminal() {
     for (name, summary) in sample::all() {
-        for columns in [40, 60, 72, 80, 100, 120, 200] {
+        for columns in [40, 44, 60, 72, 80, 100, 120, 200] {
             let shown = render(&summary, &plain(columns));
             // A line of a traceback is never cut: what matters stands at its end.
             let traceback = |line: &&str| line.trim_start().starts_with("File \"");

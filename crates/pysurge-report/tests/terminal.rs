@@ -75,6 +75,7 @@ fn terminal(change: impl FnOnce(&mut TerminalOptions)) -> (Terminal, Buffer, Buf
         classic: false,
         keys: false,
         results: Some(PathBuf::from("pysurge-results/20180914-185137-demo")),
+        samples: None,
         clock: LocalClock::new(|| WALL_NS).in_utc(),
     };
     change(&mut options);
@@ -545,6 +546,57 @@ fn a_steered_run_is_told_as_it_goes() {
     let (sink, _, stderr) = terminal(|options| options.quiet = true);
     play(sink, &a_steered_run());
     assert_eq!(stderr.text(), "");
+}
+
+#[test]
+fn what_is_wrong_is_told_while_it_runs() {
+    let mut judged = sample::judged();
+    judged.verdict = sample::degraded().verdict;
+    let mut one = judged.clone();
+    one.thresholds.truncate(2);
+    let mut none = sample::degraded();
+    none.verdict.causes.clear();
+    for (name, summary) in [("many", judged), ("one", one), ("none", none)] {
+        for columns in [44, 80, 120] {
+            let (mut sink, _, stderr) = terminal(|options| {
+                (options.stderr_is_tty, options.columns) = (true, Some(columns));
+            });
+            sink.take(&opened(Some(60 * SECOND_NS))).unwrap();
+            sink.take(&started()).unwrap();
+            let before = stderr.text().len();
+            let mut summary = summary.clone();
+            (summary.duration_s, summary.elapsed_s) = (45.0, 45.0);
+            sink.take(&RunEvent::Progress(Box::new(summary))).unwrap();
+            let drawn = stderr.text()[before..].replace("\x1b[2K", "");
+            let shown: Vec<&str> = drawn.split(['\r', '\n']).map(str::trim_end).collect();
+            insta::assert_snapshot!(format!("wrong_{name}_{columns}"), shown.join("\n"));
+        }
+    }
+    let (sink, _, stderr) = terminal(|_| {});
+    let mut judged = sample::judged();
+    (judged.duration_s, judged.elapsed_s) = (45.0, 45.0);
+    judged.verdict = sample::degraded().verdict;
+    play(sink, &[RunEvent::Progress(Box::new(judged))]);
+    assert!(
+        stderr
+            .text()
+            .ends_with("degraded: iterations dropped, ✗ 3 thresholds\n"),
+        "{}",
+        stderr.text()
+    );
+}
+
+#[test]
+fn files_that_were_kept_are_named_below_the_report() {
+    let (sink, stdout, _) = terminal(|options| options.samples = Some("out/samples.csv".into()));
+    play(sink, &[RunEvent::Finished(Box::new(sample::nothing()))]);
+    assert!(
+        stdout
+            .text()
+            .ends_with("\n\nresults: pysurge-results/20180914-185137-demo\nsamples: out/samples.csv\n"),
+        "{}",
+        stdout.text()
+    );
 }
 
 #[test]

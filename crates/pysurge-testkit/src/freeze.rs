@@ -2,10 +2,11 @@
 //! times can be computed without believing anything the engine says.
 //!
 //! Kwargs: `ms`, the service time of the target; `freeze_after_ms` and `freeze_ms`, when it stands still, counted from the first
-//! request to this worker; `log`, a folder in which `shutdown` leaves one file per worker.
+//! request to this worker, and `freeze_every_ms`, how often, where it is more than once; `log`, a folder in which `shutdown` leaves one file
+//! per worker.
 //!
-//! A line of the log brackets the end of an iteration's `run`: the clock is read once as the last thing inside and once as the
-//! first thing outside. The engine's own reading lies between the two, however threads are scheduled, so a comparison needs no
+//! A line of the log brackets the beginning and the end of an iteration's `run`: the clock is read as the last thing on one side of each and
+//! as the first thing on the other. The engine's own readings lie between the two, however threads are scheduled, so a comparison needs no
 //! slack for that.
 
 use crate::entry::{Entry, KwargsError};
@@ -25,8 +26,10 @@ use std::time::Duration;
 pub struct LoggedIteration {
     /// Its place in the order in which this worker's iterations began, which is the order they were claimed in: counts from 0.
     pub index: u64,
-    /// It had begun.
+    /// Its `run` was about to begin.
     pub begun_ns: u64,
+    /// Its `run` had begun.
+    pub entered_ns: u64,
     /// Its `run` was about to end.
     pub ending_ns: u64,
     /// Its `run` had ended.
@@ -48,9 +51,10 @@ fn log_of(folder: &Path, worker: u32) -> PathBuf {
 fn parse(line: &str) -> io::Result<LoggedIteration> {
     let numbers: Result<Vec<u64>, _> = line.split(' ').map(str::parse).collect();
     match numbers.as_deref() {
-        Ok(&[index, begun_ns, ending_ns, ended_ns]) => Ok(LoggedIteration {
+        Ok(&[index, begun_ns, entered_ns, ending_ns, ended_ns]) => Ok(LoggedIteration {
             index,
             begun_ns,
+            entered_ns,
             ending_ns,
             ended_ns,
         }),
@@ -63,6 +67,7 @@ struct Target {
     service: Duration,
     freeze_after_ns: u64,
     freeze_ns: u64,
+    freeze_every_ns: u64,
     first_ns: OnceLock<u64>,
 }
 
@@ -70,10 +75,11 @@ impl Target {
     fn request(&self) {
         let now_ns = clock::now_ns();
         let first_ns = *self.first_ns.get_or_init(|| now_ns);
-        let freezes_ns = first_ns + self.freeze_after_ns;
-        let thaws_ns = freezes_ns + self.freeze_ns;
-        if (freezes_ns..thaws_ns).contains(&now_ns) {
-            std::thread::sleep(Duration::from_nanos(thaws_ns - now_ns));
+        let since_ns = now_ns.checked_sub(first_ns + self.freeze_after_ns);
+        if let Some(since_ns) = since_ns.map(|since_ns| since_ns % self.freeze_every_ns)
+            && since_ns < self.freeze_ns
+        {
+            std::thread::sleep(Duration::from_nanos(self.freeze_ns - since_ns));
         }
         std::thread::sleep(self.service);
     }
@@ -96,6 +102,10 @@ impl Freeze {
                 service: entry.millis("ms")?,
                 freeze_after_ns: in_ns(entry.millis("freeze_after_ms")?),
                 freeze_ns: in_ns(entry.millis("freeze_ms")?),
+                freeze_every_ns: match in_ns(entry.millis("freeze_every_ms")?) {
+                    0 => u64::MAX,
+                    every_ns => every_ns,
+                },
                 first_ns: OnceLock::new(),
             },
             log: log_of(Path::new(folder), entry.worker()),
@@ -109,14 +119,16 @@ impl TestCase for Freeze {
     fn iterate(&self, probe: &mut Probe<'_>) {
         let index = self.begun.fetch_add(1, Ordering::Relaxed);
         let begun_ns = clock::now_ns();
-        let ending_ns = probe.run(|| {
+        let (entered_ns, ending_ns) = probe.run(|| {
+            let entered_ns = clock::now_ns();
             without(|| self.target.request());
-            clock::now_ns()
+            (entered_ns, clock::now_ns())
         });
         let ended_ns = clock::now_ns();
         self.iterations.lock().push(LoggedIteration {
             index,
             begun_ns,
+            entered_ns,
             ending_ns,
             ended_ns,
         });
@@ -130,10 +142,12 @@ impl NativeTest for Freeze {
             let LoggedIteration {
                 index,
                 begun_ns,
+                entered_ns,
                 ending_ns,
                 ended_ns,
             } = iteration;
-            writeln!(text, "{index} {begun_ns} {ending_ns} {ended_ns}").expect("a string takes any text");
+            writeln!(text, "{index} {begun_ns} {entered_ns} {ending_ns} {ended_ns}")
+                .expect("a string takes any text");
         }
         std::fs::write(&self.log, text).expect("the folder for the log exists");
     }

@@ -63,6 +63,10 @@ impl TestCase for Marked {
         self.0.iterate(probe);
         mark(false);
     }
+
+    fn kwargs(&self, number: Option<u64>) -> String {
+        self.0.kwargs(number)
+    }
 }
 
 #[derive(Debug)]

@@ -78,6 +78,7 @@ impl Led {
             duration_ns: None,
             stripes: vec![Some(Stripe::WHOLE)],
             shapes: vec![],
+            iterations: false,
         }));
         // Iterations run once a snapshot tells of them.
         let Some(FromWorker::Snapshot(snapshot)) = self.hear() else {

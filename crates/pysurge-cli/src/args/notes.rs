@@ -24,6 +24,7 @@ pub(super) fn long_notes() -> String {
   pysurge plan config.yml            show what would be fired, fire nothing
   pysurge run config.yml             fire until Ctrl+C
   pysurge run config.yml -d 1h30m --workers 4 --results /tmp/results
+  pysurge find-max config.yml --slo \"response_time.p99 < 300ms\"
   pysurge control pause              ask the run that goes on to pause
   pysurge -c config.yml -d 5         the form of pysurge 1.0.1: five minutes
 
@@ -44,11 +45,14 @@ pub(super) fn long_notes() -> String {
   a second one abandons them. The report is always written.
 
 {exit_codes}
-  0    it ran to its end; some iterations may have failed
+  0    it ran to its end and every threshold held; some iterations may have
+       failed
   1    internal error
   2    wrong usage or config, or a test cannot be loaded; nothing was fired.
        Or there is nothing to control
-  3    no iteration passed, a test could not run at all, or all workers died
+  3    a threshold failed or had no data, no iteration passed, a test could
+       not run at all, or all workers died
+  4    the verdict is invalid, and --require-valid was given
   130  stopped by a second Ctrl+C, or by the first before anything was fired
 
 {environment}
@@ -68,7 +72,9 @@ Examples:
   pysurge run config.yml -d 90s
   pysurge run config.yml -d 5m --workers 1 --quiet > report.txt
   pysurge run config.yml -d 30s --no-results
-  pysurge run config.yml --tag smoke -o tests.0.rate=5 -o seed=7";
+  pysurge run config.yml --tag smoke -o tests.0.rate=5 -o seed=7
+  pysurge run config.yml -d 5m --threshold 'failures < 1%' --junit junit.xml
+  pysurge run config.yml -d 5m --samples samples.csv.zst";
 
 pub(super) const CHECK_NOTES: &str = "\
 Examples:
@@ -80,6 +86,19 @@ Examples:
   pysurge plan config.yml -d 10m
   pysurge plan config.yml --svg plan.svg
   pysurge plan config.yml --json | jq .totals.planned";
+
+pub(super) const FIND_MAX_NOTES: &str = "\
+Examples:
+  pysurge find-max config.yml --slo \"response_time.p99 < 300ms\" --slo \"failures < 1%\"
+  pysurge find-max config.yml --slo \"response_time.p95 < 1s\" --start 50 --max-rate 2000
+  pysurge find-max config.yml --hold 30s --max-time 30m --json > max.json
+
+Exit codes:
+  0    a rate was found that holds, or that holds at least
+  2    wrong usage or config, or a test cannot be loaded
+  3    no rate held
+  4    the generator's limit was reached before anything could be said
+  130  stopped by Ctrl+C; what was known by then is shown";
 
 pub(super) const CONTROL_NOTES: &str = "\
 Examples:

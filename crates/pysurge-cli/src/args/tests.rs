@@ -46,6 +46,7 @@ fn the_classic_form_means_what_it_meant() {
         );
         assert!(!run.shown.quiet && !run.kept.no_results && run.workers.is_none());
         assert_eq!(run.choice, ChoiceArgs::default());
+        assert_eq!(run.judged, JudgeArgs::default());
         assert!(
             run.live.no_keys && run.live.no_control,
             "as 1.0.1, which had neither"
@@ -67,6 +68,12 @@ fn run_takes_its_flags_in_any_place() {
             debug: true,
             quiet: true,
         },
+        judged: JudgeArgs {
+            thresholds: vec!["failures<1%".into(), "rate>95%".into()],
+            require_valid: true,
+            junit: Some("out/junit.xml".into()),
+            samples: Some("s.csv.zst".into()),
+        },
         choice: ChoiceArgs {
             overrides: vec!["tests.0.rate=5".into(), "seed=-7".into()],
             tags: vec!["smoke".into(), "a,b".into()],
@@ -81,9 +88,11 @@ fn run_takes_its_flags_in_any_place() {
     };
     for line in [
         "pysurge run a.yml -d 1h30m --workers 4 --results out --debug --quiet -o tests.0.rate=5 -o seed=-7 \
-         --tag smoke --tag a,b --only upload --exclude slow --no-keys --control c.sock",
+         --tag smoke --tag a,b --only upload --exclude slow --no-keys --control c.sock \
+         --threshold failures<1% --threshold rate>95% --require-valid --junit out/junit.xml --samples s.csv.zst",
         "pysurge run -q --debug --results=out --workers=4 --duration 90 --override tests.0.rate=5 --tag=smoke \
-         -oseed=-7 --exclude=slow --only=upload --tag=a,b --control=c.sock --no-keys a.yml",
+         -oseed=-7 --exclude=slow --only=upload --tag=a,b --control=c.sock --no-keys --samples=s.csv.zst \
+         --junit=out/junit.xml --threshold=failures<1% --require-valid --threshold=rate>95% a.yml",
     ] {
         assert_eq!(run(line), (all.clone(), false), "{line}");
     }
@@ -93,6 +102,7 @@ fn run_takes_its_flags_in_any_place() {
         (None, None, None)
     );
     assert_eq!(plain.choice, ChoiceArgs::default());
+    assert_eq!(plain.judged, JudgeArgs::default());
     assert!(!plain.live.no_keys && !plain.live.no_control && plain.live.control.is_none());
     assert!(run("pysurge run a.yml --no-results").0.kept.no_results);
     assert!(run("pysurge run a.yml --no-control").0.live.no_control);
@@ -130,6 +140,7 @@ fn the_other_commands_are_read() {
         ("pysurge completions fish", Invocation::Completions(Shell::Fish)),
         ("pysurge schema config", Invocation::Schema(SchemaKind::Config)),
         ("pysurge schema summary", Invocation::Schema(SchemaKind::Summary)),
+        ("pysurge schema find-max", Invocation::Schema(SchemaKind::FindMax)),
     ] {
         assert_eq!(parse_line(line).ok(), Some(invocation), "{line}");
     }
@@ -236,6 +247,9 @@ fn wrong_command_lines_are_refused_with_words_that_help() {
         "pysurge run a.yml --durtion 5",
         "pysurge run a.yml --control a.sock --no-control",
         "pysurge run a.yml -o",
+        "pysurge run a.yml --threshold",
+        "pysurge run a.yml --require-valid=yes",
+        "pysurge check a.yml --junit a.xml",
         "pysurge plan",
         "pysurge plan a.yml --json --svg -",
         "pysurge control dance",
@@ -269,6 +283,7 @@ fn help_texts() {
         ("run", "pysurge run --help"),
         ("check", "pysurge check --help"),
         ("plan", "pysurge plan --help"),
+        ("find_max", "pysurge find-max --help"),
         ("control", "pysurge control --help"),
         ("control_scale", "pysurge control scale --help"),
         ("demo", "pysurge demo --help"),

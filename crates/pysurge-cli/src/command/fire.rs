@@ -9,8 +9,12 @@ use crate::keyboard::is_in_foreground;
 use crate::style::{WARNING, paint, wants_color};
 use crate::world::{StopSignals, World};
 use pysurge_config::Config;
+use pysurge_core::threshold::Threshold;
 use pysurge_manager::{Abort, Controls, Mission, Outcome, Settings};
-use pysurge_report::{Fanout, LocalClock, RunFolder, Sink, SinkEnd, Terminal, TerminalOptions};
+use pysurge_report::{
+    Fanout, JunitFile, LocalClock, ReportError, RunFolder, Samples, Sink, SinkEnd, Terminal, TerminalOptions,
+    junit, junit_not_fired,
+};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
@@ -21,14 +25,23 @@ use std::path::{Path, PathBuf};
 const START_WORKER: &str =
     "import sys; sys.path[:1] == [''] and sys.path.pop(0); from pysurge._worker import main; main()";
 
+/// As it is named in what is told of it.
+const THRESHOLD_FLAG: &str = "--threshold";
+
 /// Where runs' folders are made unless told otherwise, in the working directory.
 const DEFAULT_RESULTS: &str = "pysurge-results";
 
 /// Fires a config file.
 pub(super) fn run(args: RunArgs, classic: bool, world: &mut World) -> Result<u8, CliError> {
-    let config = load::file(&args.config, &BTreeMap::new(), args.choice, world)?;
+    // A wrong expression is told before a long config is read.
+    let thresholds = parse_thresholds(&args.judged.thresholds)?;
+    let mut config = load::file(&args.config, &BTreeMap::new(), args.choice, world)?;
+    add_thresholds(&mut config, thresholds)?;
     let mut job = Job::new(config, world);
     job.set(args.duration_ns, args.workers);
+    job.require_valid = args.judged.require_valid;
+    job.samples = args.judged.samples;
+    job.junit = args.judged.junit;
     job.results = results(args.kept, world);
     job.import_last.push(load::folder(&args.config, &world.cwd));
     job.debug = args.shown.debug;
@@ -36,6 +49,24 @@ pub(super) fn run(args: RunArgs, classic: bool, world: &mut World) -> Result<u8,
     job.classic = classic;
     job.steering = steering(args.live);
     job.execute(world)
+}
+
+/// The values of `--threshold`.
+fn parse_thresholds(texts: &[String]) -> Result<Vec<Threshold>, CliError> {
+    Threshold::parse_all(THRESHOLD_FLAG, texts).map_err(CliError::Threshold)
+}
+
+/// Thresholds over all tests, behind those of the config.
+fn add_thresholds(config: &mut Config, thresholds: Vec<Threshold>) -> Result<(), CliError> {
+    for threshold in thresholds {
+        let models = config.plan.tests.iter().map(|test| &test.model);
+        if let Err(error) = threshold.fits(models) {
+            let text = format!("{THRESHOLD_FLAG}: {}", error.point(&threshold.text));
+            return Err(CliError::Threshold(text));
+        }
+        config.plan.thresholds.push(threshold);
+    }
+    Ok(())
 }
 
 /// Rehearses a config file.
@@ -84,6 +115,10 @@ pub(super) fn steering(args: LiveArgs) -> Steering {
 
 /// What is to be fired or rehearsed, and how.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "flags of a command line, each independent of the others"
+)]
 pub(super) struct Job {
     pub(super) config: Config,
     pub(super) mission: Mission,
@@ -100,6 +135,12 @@ pub(super) struct Job {
     pub(super) quiet: bool,
     pub(super) classic: bool,
     pub(super) steering: Steering,
+    /// Whether an invalid verdict fails the run.
+    pub(super) require_valid: bool,
+    /// The file for every iteration, from the working directory on.
+    pub(super) samples: Option<PathBuf>,
+    /// The file for `JUnit` XML, from the working directory on.
+    pub(super) junit: Option<PathBuf>,
 }
 
 impl Job {
@@ -119,6 +160,9 @@ impl Job {
             quiet: false,
             classic: false,
             steering: Steering::default(),
+            require_valid: false,
+            samples: None,
+            junit: None,
         }
     }
 
@@ -141,11 +185,15 @@ impl Job {
         self.show_warnings(world);
         let keys = self.keys(world);
         let clock = LocalClock::new(world.wall_ns);
+        // Every file is opened before any worker is started, so that nobody fires for an hour and then has nowhere to keep the result.
+        let samples = open(self.samples.as_deref(), Samples::create, world).map_err(CliError::Samples)?;
+        let junit = open(self.junit.as_deref(), JunitFile::create, world).map_err(CliError::Junit)?;
         let folder = self.make_folder(&clock)?;
         let path = folder.as_ref().map(|(_, path)| path.clone());
         let terminal = self.terminal(path.as_deref(), clock, keys, world);
         let mut sinks: Vec<Box<dyn Sink>> = vec![Box::new(terminal)];
         sinks.extend(folder.map(|(sink, _)| Box::new(sink) as Box<dyn Sink>));
+        sinks.extend(samples.map(|sink| Box::new(sink) as Box<dyn Sink>));
         // Told before anything else is shown.
         let socket = live::open(&self.steering.socket, world);
         let controls = Controls::new();
@@ -160,7 +208,26 @@ impl Job {
         if let Some(path) = path.filter(|_| !matches!(outcome, Ok(Outcome::Finished(_)))) {
             discard(&path);
         }
-        outcome.map_err(CliError::Manager)
+        let outcome = outcome.map_err(CliError::Manager);
+        if let Some(file) = junit {
+            let written = file.write(&self.junit_xml(&outcome));
+            show_unwritten(&written, world);
+        }
+        outcome
+    }
+
+    /// What CI is told: the result, or that there is none, and why.
+    fn junit_xml(&self, outcome: &Result<Outcome, CliError>) -> String {
+        let name = &self.config.plan.name;
+        match outcome {
+            Ok(Outcome::Finished(summary)) => junit(summary, self.require_valid),
+            Ok(Outcome::Aborted(Abort::Worker(why))) => junit_not_fired(name, why),
+            Ok(outcome) => {
+                let why = self.conclude(outcome).err().map(|error| error.render(false));
+                junit_not_fired(name, &why.unwrap_or_default())
+            }
+            Err(error) => junit_not_fired(name, &error.render(false)),
+        }
     }
 
     /// Whether keys steer the run: somebody has to be there who sees what they do.
@@ -168,7 +235,7 @@ impl Job {
         self.steering.keys && world.keyboard.is_some() && world.stderr.is_terminal()
     }
 
-    fn settings(&self, world: &World) -> Settings {
+    pub(super) fn settings(&self, world: &World) -> Settings {
         let text = |path: &PathBuf| path.to_string_lossy().into_owned();
         let python = world.python.clone().into_os_string();
         let mut settings = Settings::new(vec![python, "-c".into(), START_WORKER.into()]);
@@ -179,6 +246,8 @@ impl Job {
         settings.import_first = vec![text(&world.cwd)];
         settings.import_last = self.import_last.iter().map(text).collect();
         settings.mission = self.mission;
+        settings.iterations = self.samples.is_some();
+        settings.require_valid = self.require_valid;
         match &world.signals {
             StopSignals::Process => {
                 settings.stop_signals = true;
@@ -208,7 +277,6 @@ impl Job {
             .collect()
     }
 
-    /// Made before any worker is started, so that nobody fires for an hour and then has nowhere to keep the result.
     fn make_folder(&self, clock: &LocalClock) -> Result<Option<(RunFolder, PathBuf)>, CliError> {
         let Some(base) = &self.results else {
             return Ok(None);
@@ -233,11 +301,12 @@ impl Job {
             classic: self.classic,
             keys: keys && world.keyboard.as_ref().is_some_and(is_in_foreground),
             results: folder.map(|path| path.strip_prefix(&world.cwd).unwrap_or(path).to_path_buf()),
+            samples: self.samples.clone(),
             clock,
         })
     }
 
-    fn show_warnings(&self, world: &mut World) {
+    pub(super) fn show_warnings(&self, world: &mut World) {
         let color = wants_color(world, &world.stderr);
         let text = self.config.render_warnings(color);
         if !text.is_empty() {
@@ -261,15 +330,42 @@ impl Job {
 
 /// Takes away the folder of a run in which nothing was fired. Only what the sink made is removed; a folder with anything
 /// else in it stays.
-fn discard(folder: &Path) {
-    for file in ["config.yml", "run.log"] {
+pub(super) fn discard(folder: &Path) {
+    for file in ["config.yml", "run.log", "timeseries.csv"] {
         let _ = fs::remove_file(folder.join(file));
     }
     let _ = fs::remove_dir(folder);
 }
 
+/// Opens a file that was asked for; an error names it as the user did.
+fn open<T>(
+    path: Option<&Path>,
+    create: impl FnOnce(&Path) -> Result<T, ReportError>,
+    world: &World,
+) -> Result<Option<T>, ReportError> {
+    let Some(path) = path else {
+        return Ok(None);
+    };
+    let typed = path.to_path_buf();
+    create(&world.cwd.join(path))
+        .map(Some)
+        .map_err(|error| match error {
+            ReportError::Folder { source, .. } => ReportError::Folder { path: typed, source },
+            ReportError::File { source, .. } => ReportError::File { path: typed, source },
+            ReportError::SamplesForm { .. } => ReportError::SamplesForm { path: typed },
+        })
+}
+
+/// Tells that the `JUnit` XML is missing. The run itself went as it went.
+fn show_unwritten(written: &Result<(), ReportError>, world: &mut World) {
+    if let Err(error) = written {
+        let warning = paint("warning", WARNING, wants_color(world, &world.stderr));
+        let _ = world.stderr.print(&format!("{warning}: failed to {error}\n"));
+    }
+}
+
 /// Tells what went wrong in a sink. It never changes the exit code: the run itself went as it went.
-fn show_trouble(ends: &[SinkEnd], world: &mut World) {
+pub(super) fn show_trouble(ends: &[SinkEnd], world: &mut World) {
     let color = wants_color(world, &world.stderr);
     for end in ends {
         if let Some(error) = &end.error {

@@ -2,6 +2,7 @@
 
 mod control;
 mod demo;
+mod find_max;
 mod fire;
 mod live;
 mod load;
@@ -65,6 +66,7 @@ fn dispatch(invocation: Invocation, world: &mut World) -> Result<u8, CliError> {
         Invocation::Run { run, classic } => fire::run(run, classic, world),
         Invocation::Check(check) => fire::check(check, world),
         Invocation::Plan(plan) => plan::plan(plan, world),
+        Invocation::FindMax(args) => find_max::find_max(args, world),
         Invocation::Control(control) => control::control(&control, world),
         Invocation::Demo(demo) => demo::demo(demo, world),
         Invocation::Target(target) => serve::target(target, world),

@@ -9,15 +9,17 @@ mod rate;
 mod replay;
 mod schema;
 mod test;
+mod threshold;
 mod value;
 
 use crate::diagnostic::Diagnostic;
 use crate::fields::{Field, Fields, Given, Wording};
 use crate::item::{Data, Item};
 use crate::resolve::MAX_EXPANDED_BYTES;
-use pysurge_core::plan::{ArrivalProcess, Plan, TestPlan};
+use pysurge_core::plan::{ArrivalProcess, Model, Plan, TestPlan};
 use schemars::JsonSchema;
 use test::{Inherited, TestForm, arrivals_of, duration_of, name_of, optional, seed_of, tags_of};
+use threshold::{Judged, fitting, thresholds_of};
 use value::{small_of, span_of};
 
 const CONFIG: Wording = Wording {
@@ -68,6 +70,9 @@ pub(crate) struct ConfigForm {
     /// How long running iterations may go on after the stop. Default: the longest `max_duration` that a class declares, else 30s.
     #[schemars(schema_with = "schema::span")]
     graceful_stop: Option<Given<u64>>,
+    /// What all tests together must keep to, `response_time.p95 < 250ms`: the run fails where one does not hold.
+    #[schemars(schema_with = "schema::thresholds")]
+    thresholds: Option<Given<Vec<Judged>>>,
     /// Keys of every test that does not have them itself.
     #[schemars(schema_with = "schema::defaults")]
     defaults: Option<Given<TestForm>>,
@@ -97,13 +102,18 @@ impl ConfigForm {
         };
         let form = Self::read(&mut fields, diagnostics);
         fields.finish(diagnostics);
+        let tests = form.tests?;
+        let loads: Vec<&Model> = tests.iter().map(|test| &test.model).collect();
+        let thresholds = optional(form.thresholds)?.unwrap_or_default();
+        let thresholds = fitting(thresholds, &loads, false, diagnostics);
         Some(Plan {
             name: optional(form.name)?.unwrap_or(name),
             tags: optional(form.tags)?.unwrap_or_default(),
             duration_ns: optional(form.duration)?,
             workers: optional(form.workers)?,
             graceful_stop_ns: optional(form.graceful_stop)?,
-            tests: form.tests?,
+            tests,
+            thresholds,
         })
     }
 
@@ -118,6 +128,7 @@ impl ConfigForm {
             arrivals: fields.read("arrivals", diagnostics, arrivals_of),
             seed: fields.read("seed", diagnostics, seed_of),
             graceful_stop: fields.read("graceful_stop", diagnostics, span_of),
+            thresholds: fields.read("thresholds", diagnostics, thresholds_of),
             defaults: None,
             tests: None,
         };

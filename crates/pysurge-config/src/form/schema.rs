@@ -5,6 +5,7 @@
 use super::load::StageForm;
 use super::replay::ReplayKeys;
 use super::test::TestForm;
+use super::threshold::ThresholdKeys;
 use pysurge_core::rate::MAX_RATE_PER_S;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
@@ -146,6 +147,21 @@ pub(super) fn replay_or_file(generator: &mut SchemaGenerator) -> Schema {
     json_schema!({ "anyOf": [text(generator), keys] })
 }
 
+pub(super) fn thresholds(generator: &mut SchemaGenerator) -> Schema {
+    let keys = generator.subschema_for::<ThresholdKeys>();
+    let one = json!({ "anyOf": [expression(generator), keys] });
+    json_schema!({ "anyOf": [one, { "type": "array", "items": one }] })
+}
+
+/// That its parts go together is left to the reader.
+pub(super) fn expression(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string",
+        "pattern": r"^\s*[a-z_]+(\..+)?\s*([<>]=?|[=!]=)\s*[-+]?[0-9.].*$|\$\{",
+        "examples": ["response_time.p95 < 250ms", "failures < 1%", "rate > 95%", "checks.status_is_200 > 99% for 10s"]
+    })
+}
+
 pub(super) fn tests(generator: &mut SchemaGenerator) -> Schema {
     let test = generator.subschema_for::<TestForm>();
     json_schema!({ "type": "array", "minItems": 1, "items": test })
@@ -180,6 +196,14 @@ pub(super) fn test(schema: &mut Schema) {
 
 pub(super) fn stage(schema: &mut Schema) {
     schema.insert("required".to_owned(), json!(["duration", "rate"]));
+}
+
+pub(super) fn threshold(schema: &mut Schema) {
+    schema.insert("required".to_owned(), json!(["threshold"]));
+    schema.insert(
+        "dependentRequired".to_owned(),
+        json!({ "after": ["abort_on_fail"] }),
+    );
 }
 
 pub(super) fn replay(schema: &mut Schema) {

@@ -8,6 +8,7 @@ use super::load::{length_ns, stages_of};
 use super::rate::{rate_of, rate_or_zero_of};
 use super::replay::replay_of;
 use super::schema;
+use super::threshold::{Judged, fitting, thresholds_of};
 use super::value::{choice_of, long_span_of, range_of, small_of, span_of, text_of, texts_of, whole_of};
 use crate::diagnostic::Diagnostic;
 use crate::fields::{Field, Fields, Given, Wording};
@@ -119,6 +120,9 @@ pub(crate) struct TestForm {
     /// How long running iterations may go on after the stop. Default: that of the run.
     #[schemars(schema_with = "schema::span")]
     pub(super) graceful_stop: Option<Given<u64>>,
+    /// What this test must keep to, `response_time.p95 < 250ms`: the run fails where one does not hold.
+    #[schemars(schema_with = "schema::thresholds")]
+    pub(super) thresholds: Option<Given<Vec<Judged>>>,
     /// What this test is called.
     #[schemars(schema_with = "schema::text")]
     pub(super) name: Option<Given<String>>,
@@ -261,6 +265,7 @@ impl TestForm {
                 small_of(field, MOST, diagnostics)
             }),
             graceful_stop: fields.read("graceful_stop", diagnostics, span_of),
+            thresholds: fields.read("thresholds", diagnostics, thresholds_of),
             tags: fields.read("tags", diagnostics, tags_of),
             name: None,
         }
@@ -307,6 +312,7 @@ impl TestForm {
             max_duration: or(self.max_duration, defaults.max_duration.as_ref()),
             max_threads: or(self.max_threads, defaults.max_threads.as_ref()),
             graceful_stop: or(self.graceful_stop, defaults.graceful_stop.as_ref()),
+            thresholds: or(self.thresholds, defaults.thresholds.as_ref()),
             name: self.name,
             tags: or(self.tags, defaults.tags.as_ref()),
         }
@@ -328,7 +334,10 @@ impl TestForm {
                 tags.push(tag);
             }
         }
+        let inherited = self.thresholds.as_ref().is_some_and(|given| given.inherited);
+        let thresholds = fitting(or_default(self.thresholds)?, &[&model], inherited, diagnostics);
         Some(TestPlan {
+            thresholds,
             name: optional(self.name)?,
             tags,
             kwargs: or_default(self.kwargs)?,

@@ -10,6 +10,7 @@ pub use model::{
 
 use crate::NANOS_PER_SEC;
 use crate::schedule::{Phase, Schedule};
+use crate::threshold::Threshold;
 use crate::value::Value;
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +29,8 @@ pub struct Plan {
     pub workers: Option<u32>,
     /// How long running iterations may go on after the stop, where the config says so for all tests.
     pub graceful_stop_ns: Option<u64>,
+    /// What all tests together must keep to.
+    pub thresholds: Vec<Threshold>,
 }
 
 /// One entry of the config.
@@ -57,6 +60,9 @@ pub struct TestPlan {
     pub max_threads: Option<u32>,
     /// How long its running iterations may go on after the stop.
     pub graceful_stop_ns: Option<u64>,
+    /// What it must keep to. Judged by the manager, so workers are not told.
+    #[serde(skip)]
+    pub thresholds: Vec<Threshold>,
 }
 
 impl TestPlan {
@@ -75,6 +81,7 @@ impl TestPlan {
             max_duration_ns: None,
             max_threads: None,
             graceful_stop_ns: None,
+            thresholds: Vec::new(),
         }
     }
 
@@ -146,6 +153,7 @@ impl Plan {
             duration_ns: None,
             workers: None,
             graceful_stop_ns: None,
+            thresholds: Vec::new(),
         }
     }
 

@@ -17,15 +17,22 @@
 //! Attached threads (those that hold an interpreter) never block on a lock that is held across a wait: the lead's lock is
 //! held for a few instructions only. Sources: Schmidt et al., "Leader/Followers" (2000).
 
+mod busy;
 mod feed;
+mod late;
 
+pub(crate) use busy::Busy;
 pub use feed::Work;
 pub(crate) use feed::{Part, Parted};
+pub(crate) use late::Late;
 
 use crate::case::{Probe, Record, TestCase};
 use crate::clock;
-use crate::recorder::{Iteration, Recorder};
+use crate::iterations::IterationLog;
+use crate::recorder::{Iteration, Recorder, ShardRef};
+use busy::Stopwatch;
 use feed::{Feed, Next, Progress, View};
+use late::{Before, Leader, Waited};
 use parking_lot::Mutex;
 use pysurge_core::measure::Measures;
 use pysurge_core::schedule::{Change, NOT_IN_SIGHT};
@@ -91,6 +98,10 @@ pub struct Pool {
     late_start_ns: AtomicU64,
     /// How long the last leader waited for the interpreter.
     attach_wait_ns: AtomicU64,
+    /// How long all leaders together waited for it.
+    gil_wait_ns: AtomicU64,
+    /// The leader has woken for an iteration and waits for the interpreter.
+    leader_attaches: AtomicBool,
     /// Threads that lead or are idle.
     waiting: AtomicU32,
     /// Threads that live or were asked for.
@@ -134,6 +145,12 @@ pub struct PoolCounts {
     pub threads: u32,
     /// Whether nothing will be started any more; some may still run.
     pub ended: bool,
+    /// The most threads it asks for.
+    pub max_threads: u32,
+    /// Whether a thread could not be made.
+    pub threads_refused: bool,
+    /// How long a due iteration had a thread that waited for the interpreter, nanoseconds, since the start.
+    pub gil_wait_ns: u64,
 }
 
 /// One part of [`PoolCounts`].
@@ -166,17 +183,27 @@ impl Pool {
             feed: Feed::new(work, settings.start_ns),
             settings,
             max_threads: AtomicU32::new(settings.max_threads),
-            recorder: Recorder::new(settings.shards),
+            recorder: Recorder::new(settings.shards, settings.start_ns),
             interrupted: Mutex::default(),
             lead: Mutex::default(),
             late_start_ns: AtomicU64::new(0),
             attach_wait_ns: AtomicU64::new(0),
+            gil_wait_ns: AtomicU64::new(0),
+            leader_attaches: AtomicBool::new(false),
             waiting: AtomicU32::new(0),
             threads: AtomicU32::new(0),
             starting: AtomicU32::new(0),
             thread_names: AtomicU32::new(0),
             no_more_threads: AtomicBool::new(false),
             ask_for_thread,
+        }
+    }
+
+    /// Tells every single iteration to a log, as one of the test at this place in the plan.
+    pub(crate) fn telling(self, log: IterationLog, test: u32) -> Self {
+        Self {
+            recorder: self.recorder.telling(log, test),
+            ..self
         }
     }
 
@@ -218,15 +245,14 @@ impl Pool {
             has_lead: AtomicBool::new(false),
             wakes_ns: AtomicU64::new(NEVER),
         });
-        let number = name.bytes().fold(0usize, |sum, byte| {
-            sum.wrapping_mul(31).wrapping_add(usize::from(byte))
-        });
-        let shard = self.recorder.shard(number);
+        let shard = self.recorder.shard(name);
         let mut record = Record::default();
         let mut now_ns = clock::now_ns();
         let mut view = View::default();
         let closed_model = self.feed.is_closed_model();
-        let mut leads = false;
+        let mut busy = Stopwatch::start(now_ns);
+        // As leader: how it has waited so far.
+        let mut waited: Option<Waited> = None;
         // The last iteration was a short one.
         let mut computes = false;
         loop {
@@ -238,17 +264,23 @@ impl Pool {
             };
             match next {
                 Next::Run(claim) => {
-                    if leads {
+                    let before = if let Some(waited) = waited.take() {
                         self.waiting.fetch_sub(1, Ordering::Relaxed);
+                        self.leader_attaches.store(false, Ordering::Relaxed);
                         self.hand_on_lead(&mut view);
-                        leads = false;
                         // The iteration has not started yet: waking the successor may have cost this thread its CPU.
                         now_ns = clock::now_ns();
-                    } else if self.waiting.load(Ordering::Relaxed) == 0 {
-                        // All threads are running: nobody would be there for the next planned instant.
-                        self.grow(&mut view);
-                    }
+                        Before::Waited(waited)
+                    } else {
+                        let leader = self.leader();
+                        if leader == Leader::None {
+                            // All threads are running: nobody would be there for the next planned instant.
+                            self.grow(&mut view);
+                        }
+                        Before::Ran { leader }
+                    };
                     let started_ns = now_ns;
+                    let late = Late::of(claim.planned_ns, started_ns, before, self.is_crowded());
                     if started_ns >= claim.ends_ns {
                         let since_start_ns = started_ns.saturating_sub(self.settings.start_ns);
                         self.late_start_ns.fetch_max(since_start_ns, Ordering::Relaxed);
@@ -262,39 +294,81 @@ impl Pool {
                             part: claim.part,
                             planned_ns: claim.planned_ns,
                             started_ns,
+                            late,
+                            number: claim.number,
                             closed_model,
                         },
-                        self.settings.start_ns,
                     );
+                    busy.ran(claim.part);
                     // Read anew: what came after the last hook, a destructor for one, delays the next iteration too.
                     now_ns = clock::now_ns();
                     if self.feed.ended(&claim, now_ns) {
                         self.wake_leader();
                     }
                     computes = now_ns.saturating_sub(started_ns) < PROGRESS_NS;
+                    if busy.is_long(now_ns) {
+                        tell_busy(&shard, &mut busy, now_ns);
+                    }
                 }
                 Next::NotBefore => {
                     computes = false;
-                    if !leads {
-                        self.waiting.fetch_add(1, Ordering::Relaxed);
+                    if waited.is_none() {
+                        tell_busy(&shard, &mut busy, now_ns);
                     }
-                    let woken_ns = attachment.detached(|| {
-                        if !leads {
-                            self.wait_for_lead(&seat, &mut view);
-                        }
-                        self.sleep_until_due(&mut view);
-                        clock::now_ns()
-                    });
-                    leads = true;
-                    now_ns = clock::now_ns();
-                    self.attach_wait_ns
-                        .store(now_ns.saturating_sub(woken_ns), Ordering::Relaxed);
+                    let leading = self.wait(attachment, &seat, &mut view, waited, now_ns);
+                    now_ns = leading.attached_ns;
+                    waited = Some(leading);
+                    busy = Stopwatch::start(now_ns);
                 }
                 Next::Nothing => break,
             }
         }
+        tell_busy(&shard, &mut busy, now_ns);
         self.wake_all();
         drop(ended);
+    }
+
+    /// Waits until this thread leads, unless it has waited before and does, and the next iteration seems due. Leads on return.
+    fn wait(
+        &self,
+        attachment: &impl Attachment,
+        seat: &Arc<Seat>,
+        view: &mut View,
+        before: Option<Waited>,
+        now_ns: u64,
+    ) -> Waited {
+        if before.is_none() {
+            self.waiting.fetch_add(1, Ordering::Relaxed);
+        }
+        let woken_ns = attachment.detached(|| {
+            if before.is_none() {
+                self.wait_for_lead(seat, view);
+            }
+            self.leader_attaches.store(false, Ordering::Relaxed);
+            self.sleep_until_due(view);
+            self.leader_attaches.store(true, Ordering::Relaxed);
+            clock::now_ns()
+        });
+        let attached_ns = clock::now_ns();
+        let attach_wait_ns = attached_ns.saturating_sub(woken_ns);
+        self.attach_wait_ns.store(attach_wait_ns, Ordering::Relaxed);
+        self.gil_wait_ns.fetch_add(attach_wait_ns, Ordering::Relaxed);
+        Waited {
+            since_ns: before.map_or(now_ns, |before| before.since_ns),
+            woken_ns,
+            attached_ns,
+        }
+    }
+
+    /// What the thread is at that would take the next iteration, seen from one that takes it instead.
+    fn leader(&self) -> Leader {
+        if self.waiting.load(Ordering::Relaxed) == 0 {
+            Leader::None
+        } else if self.leader_attaches.load(Ordering::Relaxed) {
+            Leader::Attaches
+        } else {
+            Leader::Sleeps
+        }
     }
 
     /// Waits until this thread leads; also returns when nothing is left to lead for.
@@ -508,7 +582,16 @@ impl Pool {
             in_flight,
             threads,
             ended: self.has_ended(),
+            max_threads: self.max_threads(),
+            threads_refused: self.no_more_threads.load(Ordering::Relaxed),
+            gil_wait_ns: self.gil_wait_ns.load(Ordering::Relaxed),
         }
+    }
+}
+
+fn tell_busy(shard: &ShardRef<'_>, busy: &mut Stopwatch, now_ns: u64) {
+    if let Some((part, spent)) = busy.lap(now_ns) {
+        shard.record_busy(part, spent);
     }
 }
 

@@ -1,5 +1,5 @@
 //! Messages on their way to the manager: sent by a thread of its own, so that no sender ever waits for the socket.
-//! Log records are bounded and what does not fit is dropped and counted; nothing else is ever dropped.
+//! Log records and single iterations are bounded and what does not fit is dropped and counted; nothing else is ever dropped.
 
 use parking_lot::{Condvar, Mutex};
 use pysurge_core::wire::{FromWorker, LogRecord, encode};
@@ -12,10 +12,14 @@ use std::time::Duration;
 /// Log records that may wait to be sent; at 200 bytes each, 2 MB.
 const MAX_WAITING_LOGS: usize = 10_000;
 
+/// Bytes of single iterations that may wait to be sent.
+const MAX_ITERATION_BYTES: usize = 32 * 1024 * 1024;
+
 #[derive(Default)]
 struct Waiting {
     frames: VecDeque<Vec<u8>>,
     logs: usize,
+    iteration_bytes: usize,
     logs_dropped: u64,
     writing: bool,
     broken: bool,
@@ -56,6 +60,7 @@ impl Outbox {
                 }
                 waiting.writing = true;
                 waiting.logs = 0;
+                waiting.iteration_bytes = 0;
                 std::mem::take(&mut waiting.frames)
             };
             for frame in frames {
@@ -89,9 +94,30 @@ impl Outbox {
         self.push(&FromWorker::Log(record));
     }
 
+    /// Sends single iterations; false, and nothing is sent, where too many wait.
+    pub(crate) fn iterations(&self, message: &FromWorker) -> bool {
+        let Ok(frame) = encode(message) else {
+            return false;
+        };
+        {
+            let mut waiting = self.waiting.lock();
+            if waiting.iteration_bytes + frame.len() > MAX_ITERATION_BYTES {
+                return false;
+            }
+            waiting.iteration_bytes += frame.len();
+        }
+        self.push_frame(frame);
+        true
+    }
+
     fn push(&self, message: &FromWorker) {
         // A message that cannot be a frame (64 MiB of log line) is one the manager could not take either.
-        let Ok(frame) = encode(message) else { return };
+        if let Ok(frame) = encode(message) {
+            self.push_frame(frame);
+        }
+    }
+
+    fn push_frame(&self, frame: Vec<u8>) {
         let mut waiting = self.waiting.lock();
         if !waiting.broken {
             waiting.frames.push_back(frame);

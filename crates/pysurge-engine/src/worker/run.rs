@@ -4,8 +4,9 @@ use super::crowd::Crowd;
 use super::host::{Host, PoolThread};
 use super::outbox::Outbox;
 use super::recording;
-use super::ticker;
+use super::ticker::{self, Ticked};
 use crate::clock;
+use crate::iterations::IterationLog;
 use crate::pool::{Pool, PoolSettings, Work};
 use parking_lot::{Condvar, Mutex};
 use pysurge_core::capacity::pool_size;
@@ -388,6 +389,10 @@ impl<H: Host> Worker<'_, H> {
 
     fn start(&mut self, start: &Start) -> std::io::Result<()> {
         let tests = self.tests().len();
+        let log = start
+            .iterations
+            .then(|| IterationLog::start(self.shared.outbox.clone()))
+            .transpose()?;
         let (mut pools, mut sizes) = (Vec::with_capacity(tests), Vec::with_capacity(tests));
         for test in 0..tests {
             let mut plan = self.tests()[test].clone();
@@ -413,12 +418,22 @@ impl<H: Host> Worker<'_, H> {
                     start_ns: start.at_ns,
                 };
                 let work = work_of(&sizing.test, (test, tests), start.duration_ns, stripe);
-                self.pool(test, work, settings)
+                let pool = self.pool(test, work, settings);
+                Arc::new(match &log {
+                    Some(log) => pool.telling(log.clone(), u32::try_from(test).unwrap_or(u32::MAX)),
+                    None => pool,
+                })
             }));
             sizes.push(sizing);
         }
         self.pools.clone_from(&pools);
-        let own_grace_ns = self.tests().iter().map(|test| test.graceful_stop_ns).collect();
+        let ticked = self.tests().iter().zip(&pools).enumerate();
+        let ticked = ticked.map(|(test, (plan, pool))| Ticked {
+            pool: pool.clone(),
+            case: pool.is_some().then(|| self.host.case(test)),
+            own_grace_ns: plan.graceful_stop_ns,
+        });
+        let ticked = ticked.collect();
         {
             let mut fired = self.shared.fired.lock();
             (fired.pools, fired.sizes, fired.started) = (pools, sizes, true);
@@ -426,13 +441,7 @@ impl<H: Host> Worker<'_, H> {
                 fired.apply(change);
             }
         }
-        ticker::start(
-            Arc::clone(&self.shared),
-            self.pools.clone(),
-            own_grace_ns,
-            self.worker(),
-            start.at_ns,
-        )?;
+        ticker::start(Arc::clone(&self.shared), ticked, log, self.worker(), start.at_ns)?;
         self.prestart(start);
         Ok(())
     }
@@ -458,13 +467,10 @@ impl<H: Host> Worker<'_, H> {
         }
     }
 
-    fn pool(&self, test: usize, work: Work, settings: PoolSettings) -> Arc<Pool> {
+    fn pool(&self, test: usize, work: Work, settings: PoolSettings) -> Pool {
         let shared = Arc::clone(&self.shared);
-        Arc::new(Pool::new(
-            work,
-            settings,
-            Box::new(move || shared.command(Command::Thread(test))),
-        ))
+        let ask_for_thread = move || shared.command(Command::Thread(test));
+        Pool::new(work, settings, Box::new(ask_for_thread))
     }
 
     /// Makes a thread that a pool asked for, or puts it off while the interpreter has no room for it.
@@ -514,7 +520,7 @@ impl<H: Host> Worker<'_, H> {
                 shards: 1,
                 start_ns: clock::now_ns(),
             };
-            let pool = self.pool(test, Work::open(once.clone().stripe(Stripe::WHOLE)), settings);
+            let pool = Arc::new(self.pool(test, Work::open(once.clone().stripe(Stripe::WHOLE)), settings));
             self.pools[test] = Some(Arc::clone(&pool));
             pool.thread_requested();
             self.spawn(test);

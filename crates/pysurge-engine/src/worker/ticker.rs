@@ -1,8 +1,11 @@
 //! The ticker: snapshots on the second, and the deadlines of a stop. It needs no interpreter, so no user code can hold it up.
 
 use super::run::{Command, Shared};
+use crate::case::TestCase;
 use crate::clock;
-use crate::pool::{PartCounts, Pool};
+use crate::iterations::IterationLog;
+use crate::pool::{PartCounts, Pool, PoolCounts};
+use pysurge_core::measure::MAX_KWARGS_CHARS;
 use pysurge_core::plan::SNAPSHOT_INTERVAL_NS;
 use pysurge_core::wire::{FromWorker, PartSnapshot, Snapshot, Stop, TestSnapshot};
 use std::sync::Arc;
@@ -10,23 +13,38 @@ use std::sync::Arc;
 /// How long the stacks of stuck threads may take to be written, when the interpreter may be stuck too.
 const STACKS_TIMEOUT_NS: u64 = 1_000_000_000;
 
+/// A process whose ticker woke so late had stood still: stopped, or for long without a core.
+const STOOD_STILL_NS: u64 = 500_000_000;
+
+/// What a ticker sees to, of one test.
+pub(super) struct Ticked {
+    pub(super) pool: Option<Arc<Pool>>,
+    /// What its iterations are; `None` where it has no pool.
+    pub(super) case: Option<Arc<dyn TestCase>>,
+    /// Its own grace period, where it has one.
+    pub(super) own_grace_ns: Option<u64>,
+}
+
 struct Ticker {
     shared: Arc<Shared>,
-    pools: Vec<Option<Arc<Pool>>>,
-    /// Per test: its own grace period, where it has one.
-    own_grace_ns: Vec<Option<u64>>,
+    worker: u32,
+    tests: Vec<Ticked>,
+    /// Where single iterations wait, if anybody wants them.
+    log: Option<IterationLog>,
     /// Per test: its iterations were interrupted.
     interrupted: Vec<bool>,
     /// Per test: its end was told.
     ends_told: Vec<bool>,
+    gil_wait: GilWait,
+    stood_still_ns: u64,
     sequence: u64,
 }
 
 /// Starts the ticker of a run that starts at `start_ns`.
 pub(super) fn start(
     shared: Arc<Shared>,
-    pools: Vec<Option<Arc<Pool>>>,
-    own_grace_ns: Vec<Option<u64>>,
+    tests: Vec<Ticked>,
+    log: Option<IterationLog>,
     worker: u32,
     start_ns: u64,
 ) -> std::io::Result<()> {
@@ -34,10 +52,13 @@ pub(super) fn start(
     let first_ns = start_ns + SNAPSHOT_INTERVAL_NS + u64::from(worker % 50) * 1_000_000;
     let ticker = Ticker {
         shared,
-        interrupted: vec![false; pools.len()],
-        ends_told: vec![false; pools.len()],
-        own_grace_ns,
-        pools,
+        worker,
+        log,
+        interrupted: vec![false; tests.len()],
+        ends_told: vec![false; tests.len()],
+        gil_wait: GilWait::new(tests.len(), start_ns),
+        stood_still_ns: 0,
+        tests,
         sequence: 0,
     };
     std::thread::Builder::new()
@@ -95,36 +116,44 @@ impl Ticker {
             self.shared.wait_until(wake_ns, |now| {
                 now != stop || (now.is_some() && !self.anything_runs())
             });
+            let late_ns = clock::now_ns().saturating_sub(wake_ns.max(now_ns));
+            if late_ns > STOOD_STILL_NS {
+                self.stood_still_ns += late_ns;
+            }
         }
     }
 
+    fn pools(&self) -> impl Iterator<Item = &Pool> {
+        self.tests.iter().filter_map(|test| test.pool.as_deref())
+    }
+
     fn each_pool(&self, what: impl Fn(&Pool)) {
-        self.pools.iter().flatten().for_each(|pool| what(pool));
+        self.pools().for_each(what);
     }
 
     /// Whether threads are left that are waited for.
     fn anything_runs(&self) -> bool {
-        let mut pools = self.pools.iter().zip(&self.interrupted);
-        pools.any(|(pool, interrupted)| !interrupted && pool.as_ref().is_some_and(|pool| pool.threads() > 0))
+        let mut tests = self.tests.iter().zip(&self.interrupted);
+        tests.any(|(test, interrupted)| !interrupted && test.runs())
     }
 
     fn has_news_of_ends(&self) -> bool {
-        let mut pools = self.pools.iter().zip(&self.ends_told);
-        pools.any(|(pool, told)| !told && pool.as_ref().is_some_and(|pool| pool.has_ended()))
+        let mut tests = self.tests.iter().zip(&self.ends_told);
+        tests.any(|(test, told)| !told && test.pool.as_ref().is_some_and(|pool| pool.has_ended()))
     }
 
     /// Interrupts the tests whose grace period is over; returns when the next one is.
     fn interrupt_overdue(&mut self, stop: Stop, now_ns: u64) -> u64 {
         let (mut overdue, mut next_ns) = (Vec::new(), stop.grace_ends_ns);
-        for (test, pool) in self.pools.iter().enumerate() {
-            let runs = pool.as_ref().is_some_and(|pool| pool.threads() > 0);
-            if !runs || self.interrupted[test] {
+        for (place, test) in self.tests.iter().enumerate() {
+            if !test.runs() || self.interrupted[place] {
                 continue;
             }
-            let own_ns = self.own_grace_ns[test].map_or(u64::MAX, |ns| stop.last_start_ns.saturating_add(ns));
+            let own_ns = test.own_grace_ns;
+            let own_ns = own_ns.map_or(u64::MAX, |ns| stop.last_start_ns.saturating_add(ns));
             let ends_ns = own_ns.min(stop.grace_ends_ns);
             if now_ns >= ends_ns {
-                overdue.push(test);
+                overdue.push(place);
             } else {
                 next_ns = next_ns.min(ends_ns);
             }
@@ -134,7 +163,7 @@ impl Ticker {
             self.shared.wait_for_stacks(clock::now_ns() + STACKS_TIMEOUT_NS);
         }
         for test in overdue {
-            if let Some(pool) = &self.pools[test] {
+            if let Some(pool) = &self.tests[test].pool {
                 pool.interrupt();
                 self.interrupted[test] = true;
             }
@@ -144,10 +173,13 @@ impl Ticker {
 
     fn drained(mut self, stop: Stop) {
         self.each_pool(Pool::close);
+        if let Some(log) = &self.log {
+            log.end(&self.shared.outbox);
+        }
         let snapshot = self.snapshot(clock::now_ns());
         self.shared.outbox.send(&FromWorker::Drained(Box::new(snapshot)));
         self.shared.command(Command::Drained {
-            threads_left: self.pools.iter().flatten().any(|pool| pool.threads() > 0),
+            threads_left: self.pools().any(|pool| pool.threads() > 0),
         });
         if !self
             .shared
@@ -160,11 +192,13 @@ impl Ticker {
     fn snapshot(&mut self, at_ns: u64) -> Snapshot {
         let sequence = self.sequence;
         self.sequence += 1;
-        let tests: Vec<TestSnapshot> = self
-            .pools
-            .iter()
-            .map(|pool| pool.as_ref().map(|pool| told(pool)).unwrap_or_default())
-            .collect();
+        let mut tests: Vec<TestSnapshot> = Vec::with_capacity(self.tests.len());
+        let mut waited_ns = Vec::with_capacity(self.tests.len());
+        for test in &self.tests {
+            let counts = test.pool.as_ref().map(|pool| pool.take());
+            waited_ns.push(counts.as_ref().map_or(0, |counts| counts.gil_wait_ns));
+            tests.push(counts.map(|counts| self.told(test, counts)).unwrap_or_default());
+        }
         for (told, test) in self.ends_told.iter_mut().zip(&tests) {
             *told |= test.ended;
         }
@@ -175,19 +209,75 @@ impl Ticker {
             cpu_ns: clock::process_cpu_ns(),
             rss_bytes: rss_bytes(),
             logs_dropped: self.shared.outbox.logs_dropped(),
+            iterations_untold: self.log.as_ref().map_or(0, IterationLog::untold),
+            gil_wait_ns: self.gil_wait.add(&waited_ns, at_ns),
+            stood_still_ns: self.stood_still_ns,
+        }
+    }
+
+    fn told(&self, test: &Ticked, counts: PoolCounts) -> TestSnapshot {
+        let mut measured = part(counts.measured);
+        measured.measures.exhibits.complete(|exhibit| {
+            exhibit.worker = self.worker;
+            let kwargs = test.case.as_ref().map(|case| case.kwargs(exhibit.number));
+            exhibit.kwargs = clip(kwargs.unwrap_or_default(), MAX_KWARGS_CHARS);
+        });
+        TestSnapshot {
+            measured,
+            warmup: part(counts.warmup),
+            ended: counts.ended,
+            late_start_ns: counts.late_start_ns,
+            in_flight: u32::try_from(counts.in_flight).unwrap_or(u32::MAX),
+            threads: counts.threads,
+            max_threads: counts.max_threads,
+            threads_refused: counts.threads_refused,
         }
     }
 }
 
-fn told(pool: &Pool) -> TestSnapshot {
-    let counts = pool.take();
-    TestSnapshot {
-        measured: part(counts.measured),
-        warmup: part(counts.warmup),
-        ended: counts.ended,
-        late_start_ns: counts.late_start_ns,
-        in_flight: u32::try_from(counts.in_flight).unwrap_or(u32::MAX),
-        threads: counts.threads,
+impl Ticked {
+    fn runs(&self) -> bool {
+        self.pool.as_ref().is_some_and(|pool| pool.threads() > 0)
+    }
+}
+
+/// How long this worker had a due iteration whose thread waited for the interpreter. Pools may wait at the same time: what counts of each
+/// interval is the pool that waited longest, and never more than the interval.
+#[expect(clippy::struct_field_names, reason = "the name of a number ends in its unit")]
+struct GilWait {
+    /// Per test, as its pool said last.
+    said_ns: Vec<u64>,
+    at_ns: u64,
+    total_ns: u64,
+}
+
+impl GilWait {
+    fn new(tests: usize, start_ns: u64) -> Self {
+        Self {
+            said_ns: vec![0; tests],
+            at_ns: start_ns,
+            total_ns: 0,
+        }
+    }
+
+    fn add(&mut self, say_ns: &[u64], at_ns: u64) -> u64 {
+        let since_ns = say_ns
+            .iter()
+            .zip(&self.said_ns)
+            .map(|(now, before)| now.saturating_sub(*before));
+        let longest_ns = since_ns.max().unwrap_or(0);
+        self.total_ns += longest_ns.min(at_ns.saturating_sub(self.at_ns));
+        self.said_ns.copy_from_slice(say_ns);
+        self.at_ns = self.at_ns.max(at_ns);
+        self.total_ns
+    }
+}
+
+/// At most so many characters of a text.
+fn clip(text: String, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a seed stands for: the plan, the workers and their faults, and what people ask for meanwhile.
 
 use super::{Actor, Event, FAULTS, Fault, MS, World};
+use crate::machine::{CpuTicks, MachineLook};
 use crate::supervisor::Input;
 use pysurge_core::NANOS_PER_SEC;
 use pysurge_core::control::Command;
@@ -11,6 +12,7 @@ use pysurge_core::plan::{
 };
 use pysurge_core::rate::Rate;
 use pysurge_core::schedule::Factor;
+use pysurge_core::threshold::Threshold;
 
 /// Source: Steele, Lea, Flood, "Fast splittable pseudorandom number generators" (2014).
 pub(super) struct Dice(pub(super) u64);
@@ -73,7 +75,47 @@ pub(super) fn cast_plan(dice: &mut Dice) -> Plan {
     Plan {
         duration_ns: (!dice.one_in(4)).then(|| dice.roll(20_000) * MS + 1),
         graceful_stop_ns: dice.one_in(4).then(|| dice.roll(5_000) * MS),
+        thresholds: cast_thresholds(dice),
         ..Plan::new("n", (0..tests).map(|_| cast_test(dice)).collect())
+    }
+}
+
+/// A quarter of all iterations fails.
+fn cast_thresholds(dice: &mut Dice) -> Vec<Threshold> {
+    let texts = [
+        "failures < 50%",
+        "failures < 1%",
+        "service_time.p99 < 1s for 2s",
+        "service_time.p50 < 1us in 50% of seconds",
+        "rate > 1/s",
+        "teardown.max < 1s",
+    ];
+    let mut thresholds = Vec::new();
+    while dice.one_in(3) {
+        let text = texts[usize::try_from(dice.roll(texts.len() as u64)).unwrap()];
+        let mut threshold = Threshold::parse(text).unwrap();
+        threshold.abort_on_fail = dice.one_in(3);
+        threshold.after_ns = dice.roll(3) * NANOS_PER_SEC;
+        thresholds.push(threshold);
+    }
+    thresholds
+}
+
+/// The machine is looked at every second for a while.
+pub(super) fn cast_looks(world: &mut World<'_>, began_ns: u64) {
+    let from_ns = began_ns + world.dice.roll(1_000) * MS;
+    for second in 0..20 {
+        let look = MachineLook {
+            cpu: Some(CpuTicks {
+                busy: second * 50,
+                all: second * 200,
+            }),
+            ..MachineLook::default()
+        };
+        world.later(
+            from_ns + second * NANOS_PER_SEC,
+            Event::Input(Input::Looked(look)),
+        );
     }
 }
 
@@ -126,6 +168,7 @@ fn cast_test(dice: &mut Dice) -> TestPlan {
         duration_ns: dice.one_in(4).then(|| dice.roll(9_000) * MS + 1),
         iterations: dice.one_in(3).then(|| 1 + dice.roll(300)),
         graceful_stop_ns: dice.one_in(6).then(|| dice.roll(5_000) * MS),
+        thresholds: cast_thresholds(dice),
         ..TestPlan::new("a.B", model)
     }
 }
@@ -144,7 +187,7 @@ pub(super) fn cast_actors(dice: &mut Dice, workers: u64, tests: usize) -> Vec<Ac
     let faulty = dice.roll(4);
     let actors = (0..workers).map(|_| {
         let fault = if dice.roll(4) < faulty {
-            FAULTS[usize::try_from(dice.roll(10)).unwrap()]
+            FAULTS[usize::try_from(dice.roll(FAULTS.len() as u64)).unwrap()]
         } else {
             Fault::None
         };

@@ -15,6 +15,9 @@ pub(super) struct Feed {
     /// Measured, and of the warm-up.
     planned: [u64; 2],
     told: [u64; 2],
+    dropped: [u64; 2],
+    /// Every fifth iteration is dropped.
+    drops: bool,
 }
 
 enum Origin {
@@ -50,6 +53,8 @@ impl Feed {
                 warmup_ends_ns: test.warmup_ends_ns(),
                 planned: [0; 2],
                 told: [0; 2],
+                dropped: [0; 2],
+                drops: position == 1,
             })
         };
         (0..plan.tests.len()).map(feed).collect()
@@ -94,15 +99,22 @@ impl Feed {
         self.told[which] = self.planned[which];
         let interrupted = if last { news / 3 } else { 0 };
         let ended = news - interrupted;
+        let dropped = if self.drops { ended / 5 } else { 0 };
+        self.dropped[which] += dropped;
+        let ended = ended - dropped;
+        let mut measures = Measures {
+            passed: ended - ended / 4,
+            failed: ended / 4,
+            ..Measures::default()
+        };
+        measures.service_time.record_n(ITERATION_NS, ended);
+        // As they come from the wire.
+        measures.compact();
         PartSnapshot {
             planned: self.planned[which],
-            dropped: 0,
+            dropped: self.dropped[which],
             interrupted,
-            measures: Measures {
-                passed: ended - ended / 4,
-                failed: ended / 4,
-                ..Measures::default()
-            },
+            measures,
         }
     }
 }

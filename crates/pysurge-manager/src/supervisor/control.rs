@@ -213,6 +213,7 @@ impl Supervisor {
         }
         if let Phase::Running(running) = &mut self.phase {
             later(&mut running.next_progress_ns);
+            running.totals.woken(now_ns.saturating_sub(running.started_ns));
         }
         let resumes = self
             .suspending

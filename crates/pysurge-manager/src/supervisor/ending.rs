@@ -8,9 +8,9 @@ use super::{Conclusion, Effect, Phase, Supervisor};
 use crate::outcome::{Abort, Ending, Outcome};
 use crate::totals::Moment;
 use crate::worker::{Exit, NEVER, State};
-use pysurge_core::account::Account;
 use pysurge_core::event::{RunEvent, Severity, StopReason};
 use pysurge_core::summary::{Status, Summary, WorkerEnd};
+use pysurge_core::verdict::Validity;
 use pysurge_core::wire::{Stop, ToWorker};
 
 impl Supervisor {
@@ -43,7 +43,10 @@ impl Supervisor {
         let planned_ns = running.totals.end().map(|end| running.ends_ns(end));
         let latest_ns = now_ns.max(running.started_ns);
         let plan_ends_ns = planned_ns.unwrap_or(NEVER).min(latest_ns);
-        let asked_for = matches!(reason, StopReason::Signal | StopReason::SecondSignal);
+        let asked_for = matches!(
+            reason,
+            StopReason::Threshold | StopReason::Signal | StopReason::SecondSignal
+        );
         if running.stop.is_none() && asked_for && plan_ends_ns == latest_ns {
             running.totals.cut();
         }
@@ -60,7 +63,7 @@ impl Supervisor {
         let stop = match reason {
             StopReason::Duration | StopReason::Iterations => before,
             // Iterations that are due are not caught up with any more: somebody waits.
-            StopReason::Signal => Stop {
+            StopReason::Threshold | StopReason::Signal => Stop {
                 last_start_ns: before.last_start_ns.min(now_ns),
                 ..before
             },
@@ -342,9 +345,11 @@ impl Supervisor {
                     status: Status::Finished,
                     reason: None,
                     workers: &self.workers,
+                    machine: self.machine.summary(self.orders.cpus),
+                    open_files: self.orders.limits.descriptors,
                 };
                 let mut summary = totals.summary(&moment);
-                summary.exit_code = Some(self.exit_code(0, None, Account::default()));
+                summary.exit_code = Some(self.exit_code(0, None, &summary));
                 Outcome::Finished(Box::new(summary))
             }
             Phase::Loading | Phase::Preparing | Phase::Rehearsing(_) | Phase::Running(_) => {
@@ -366,6 +371,7 @@ impl Supervisor {
         if never_stopped || (all_lost && self.stop_requests < 2) {
             self.stop(StopReason::WorkersLost, now_ns);
         }
+        self.close_all_rows();
         let Phase::Running(running) = &self.phase else {
             unreachable!("a stop does not change the phase")
         };
@@ -378,16 +384,18 @@ impl Supervisor {
             self.notice(Severity::Error, format!("internal error: {what}"));
         }
         let mut summary = self.summary(Status::Finished, now_ns);
-        summary.exit_code = Some(self.exit_code(tests_run, Some(reason), summary.account));
+        summary.exit_code = Some(self.exit_code(tests_run, Some(reason), &summary));
         summary
     }
 
-    fn exit_code(&self, tests_run: usize, reason: Option<StopReason>, account: Account) -> u8 {
+    fn exit_code(&self, tests_run: usize, reason: Option<StopReason>, summary: &Summary) -> u8 {
         let ending = Ending {
             tests_run,
             tests: self.orders.plan.tests.len(),
             reason,
-            account,
+            account: summary.account,
+            invalid: self.orders.require_valid && summary.verdict.validity == Validity::Invalid,
+            threshold_failed: summary.thresholds.iter().any(|result| result.state.fails()),
         };
         ending.exit_code()
     }

@@ -33,6 +33,7 @@ impl Supervisor {
             self.break_off(number, &what, now_ns);
             return;
         }
+        self.workers[number].free_threaded = hello.free_threaded;
         let load = Load {
             worker: number_of(number),
             tests: self.orders.plan.tests.clone(),
@@ -198,6 +199,7 @@ impl Supervisor {
                 duration_ns: self.orders.plan.duration_ns,
                 stripes: totals.stripes_of(number),
                 shapes: self.infos.iter().map(|info| info.shape.clone()).collect(),
+                iterations: self.orders.iterations,
             };
             self.send(number, ToWorker::Start(start));
             self.hold(number, State::Running);
@@ -208,12 +210,12 @@ impl Supervisor {
             wall_ns: self.orders.epoch.wall_of(at_ns),
             stripes: totals.stripes(),
         });
-        self.phase = Phase::Running(Running {
+        self.phase = Phase::Running(Box::new(Running {
             started_ns: at_ns,
             next_progress_ns: at_ns + SNAPSHOT_INTERVAL_NS + PROGRESS_LAG_NS,
             totals,
             stop: None,
-        });
+        }));
     }
 
     fn start_rehearsal(&mut self, now_ns: u64) {

@@ -1,6 +1,7 @@
 //! Tables of the machine: what goes in, what must come out, in which order.
 
 mod control;
+mod measuring;
 mod missions;
 
 use super::*;
@@ -11,8 +12,8 @@ use pysurge_core::measure::Measures;
 use pysurge_core::plan::{Model, TestPlan};
 use pysurge_core::rate::Rate;
 use pysurge_core::schedule::Stripe;
-use pysurge_core::summary::{StopCause, WorkerEnd};
-use pysurge_core::wire::{Hello, LoadFault, PROTOCOL, PartSnapshot, StartupError, TestSnapshot};
+use pysurge_core::summary::{StopCause, Summary, WorkerEnd};
+use pysurge_core::wire::{Hello, LoadFault, PROTOCOL, PartSnapshot, Snapshot, StartupError, TestSnapshot};
 
 const S: u64 = NANOS_PER_SEC;
 const BEGAN: u64 = 1_000 * S;
@@ -34,7 +35,10 @@ fn supervisor(plan: &Plan, mission: Mission, workers: u32) -> Supervisor {
         mission,
         workers_of_run: workers,
         limits: Limits::default(),
+        cpus: 2,
         debug: false,
+        iterations: false,
+        require_valid: false,
         import_first: vec![],
         import_last: vec![],
         deadlines: Deadlines::default(),
@@ -101,8 +105,9 @@ fn drained(sequence: u64, planned: u64, passed: u64) -> FromWorker {
     FromWorker::Drained(Box::new(snapshot(sequence, planned, passed)))
 }
 
-/// Effects in one word each.
+/// Effects in one word each, but for rows of the time series, which have tables of their own.
 fn words(effects: &[Effect]) -> Vec<String> {
+    let is_row = |effect: &&Effect| matches!(effect, Effect::Emit(RunEvent::Row(_)));
     let word = |effect: &Effect| match effect {
         Effect::Send(number, message) => {
             let message = format!("{message:?}");
@@ -118,7 +123,11 @@ fn words(effects: &[Effect]) -> Vec<String> {
         Effect::Suspend => "suspend".to_owned(),
         Effect::Finish(_) => "finish".to_owned(),
     };
-    effects.iter().map(word).collect()
+    effects
+        .iter()
+        .filter(|effect| !is_row(effect))
+        .map(word)
+        .collect()
 }
 
 /// Leads every worker to the start.
@@ -405,8 +414,9 @@ fn nonsense_before_the_start_aborts_the_run() {
         python: "3".into(),
         free_threaded: false,
     });
+    let theirs = format!("(protocol {}) and not of", PROTOCOL + 1);
     for (messages, said) in [
-        (vec![wrong_version], "(protocol 3) and not of"),
+        (vec![wrong_version], theirs.as_str()),
         (vec![FromWorker::Done], "sent Done while Greeting"),
         (vec![hello(), hello()], "sent Hello while Loading"),
         (vec![hello(), loaded(2)], "did not tell of every test it loaded"),

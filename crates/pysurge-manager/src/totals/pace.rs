@@ -80,6 +80,12 @@ impl Totals {
         last
     }
 
+    /// From when on iterations count in any of the tests that run, plan time.
+    pub(crate) fn measured_from_ns(&self) -> u64 {
+        let running = self.tests.iter().filter(|test| test.runs());
+        running.map(|test| test.measured_from_ns).min().unwrap_or(0)
+    }
+
     /// How long iterations are planned, plan time: where it is known beforehand.
     pub(super) fn planned_ns(&self, run_duration_ns: Option<u64>) -> Option<u64> {
         if self.tests_run() == 0 {
@@ -137,7 +143,7 @@ impl TestTotals {
     }
 
     /// From when to when iterations count, up to an instant of plan time.
-    fn span_ns(&self, totals: &Totals, plan_ns: u64) -> (u64, u64) {
+    pub(super) fn span_ns(&self, totals: &Totals, plan_ns: u64) -> (u64, u64) {
         let ends_ns = match &self.origin {
             Origin::Open { ends, .. } => match (ends.last_ns, ends.rated_ns) {
                 (Some(last_ns), Some(rated_ns)) if plan_ns >= last_ns => rated_ns,

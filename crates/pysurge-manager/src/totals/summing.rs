@@ -1,6 +1,6 @@
 //! The totals as a summary: what is known at a moment, in the form that every view shows.
 
-use super::{Parts, TestTotals, Totals};
+use super::{Origin, Parts, TestTotals, Totals, Until};
 use crate::clock::{Epoch, iso_utc};
 use crate::worker::Worker;
 use pysurge_core::VERSION;
@@ -8,10 +8,11 @@ use pysurge_core::account::Account;
 use pysurge_core::event::StopReason;
 use pysurge_core::plan::{Plan, TestPlan};
 use pysurge_core::summary::{
-    ChangeSummary, Durations, FailureFigures, MAX_CHANGES, MetricFigures, ModelName, SCHEMA_VERSION, Status,
-    StopCause, Summary, TestSummary, WarmupSummary, WorkerSummary,
+    Block, ChangeSummary, CheckFigures, Durations, ExhibitFigures, FailureFigures, LatenessFigures,
+    MAX_CHANGES, MachineSummary, MetricFigures, ModelName, SCHEMA_VERSION, Status, StopCause, Summary,
+    TestSummary, ThreadTime, TimerFigures, WarmupSummary, WorkerSummary,
 };
-use pysurge_core::verdict::{Evidence, Verdict, judge};
+use pysurge_core::verdict::{Evidence, Generator, Verdict, judge};
 
 /// When a summary is taken, and of what.
 #[derive(Debug)]
@@ -27,12 +28,32 @@ pub(crate) struct Moment<'a> {
     pub(crate) status: Status,
     pub(crate) reason: Option<StopReason>,
     pub(crate) workers: &'a [Worker],
+    pub(crate) machine: MachineSummary,
+    /// How many descriptors a worker may have open.
+    pub(crate) open_files: Option<u64>,
 }
 
 impl Moment<'_> {
     fn since_start_ns(&self, at_ns: u64) -> u64 {
         self.started_ns
             .map_or(0, |started_ns| at_ns.saturating_sub(started_ns))
+    }
+
+    /// Up to when thresholds are judged, where the plan has got so far.
+    fn judged_until(&self, plan_ns: u64) -> Until {
+        let asked_for = [
+            None,
+            Some(StopReason::Threshold),
+            Some(StopReason::Signal),
+            Some(StopReason::SecondSignal),
+        ];
+        match self.status {
+            Status::Running => Until::Now,
+            Status::Finished => Until::End {
+                plan_ns,
+                cut: asked_for.contains(&self.reason),
+            },
+        }
     }
 }
 
@@ -47,6 +68,19 @@ impl Totals {
             account += of_test.measured;
         }
         let tests = self.tests.iter().zip(&accounts).zip(&moment.plan.tests);
+        let tests: Vec<TestSummary> = tests
+            .map(|((test, account), plan)| TestSummary {
+                asked_rate_per_s: test.asked_rate_per_s(self, plan_ns),
+                achieved_rate_per_s: test.achieved_rate_per_s(
+                    self,
+                    &account.measured,
+                    moment.status,
+                    plan_ns,
+                ),
+                ..test.summary(plan, account)
+            })
+            .collect();
+        let workers = worker_summaries(moment);
         Summary {
             schema_version: SCHEMA_VERSION,
             pysurge_version: VERSION.to_owned(),
@@ -62,21 +96,17 @@ impl Totals {
             factor: self.course.now().factor.as_f64(),
             changes: self.changes(),
             elapsed_s: seconds(moment.since_start_ns(moment.ends_ns)),
-            verdict: self.verdict(&accounts, moment.workers.len()),
+            verdict: self.verdict(&accounts, &tests, &workers, moment),
+            thresholds: self.threshold_results(moment.judged_until(plan_ns)),
             account,
-            tests: tests
-                .map(|((test, account), plan)| TestSummary {
-                    asked_rate_per_s: test.asked_rate_per_s(self, plan_ns),
-                    achieved_rate_per_s: test.achieved_rate_per_s(
-                        self,
-                        &account.measured,
-                        moment.status,
-                        plan_ns,
-                    ),
-                    ..test.summary(plan, account)
-                })
-                .collect(),
-            workers: worker_summaries(moment.workers),
+            tests,
+            workers,
+            machine: moment.machine.clone(),
+            blocks: match moment.status {
+                Status::Running => Vec::new(),
+                Status::Finished => Block::of_series(self.series()),
+            },
+            samples_dropped: moment.workers.iter().map(|worker| worker.iterations_untold).sum(),
             output_dropped: moment.workers.iter().map(|worker| worker.logs_dropped).sum(),
         }
     }
@@ -93,23 +123,40 @@ impl Totals {
     }
 
     /// The warm-up is no evidence: whoever wants the generator to be warm says so with it.
-    fn verdict(&self, accounts: &[Parts<Account>], workers: usize) -> Verdict {
-        let workers_of_run = u32::try_from(workers).expect("workers number far below 2^32");
-        let verdicts = self.tests.iter().zip(accounts).map(|(test, account)| {
-            judge(&Evidence {
-                label: &test.info.label,
-                // While the run goes on, what runs has been started; how it ends is not told yet.
-                account: Account {
-                    interrupted: account.measured.interrupted + test.in_flight(),
-                    ..account.measured
-                },
-                lateness: &test.measured.lateness,
-                service_time: &test.measured.service_time,
-                workers: test.workers(),
-                workers_of_run,
-            })
+    fn verdict(
+        &self,
+        accounts: &[Parts<Account>],
+        tests: &[TestSummary],
+        workers: &[WorkerSummary],
+        moment: &Moment<'_>,
+    ) -> Verdict {
+        let workers_of_run = u32::try_from(moment.workers.len()).expect("workers number far below 2^32");
+        let of_tests = self.tests.iter().zip(accounts).zip(tests);
+        let evidence = of_tests.map(|((test, account), summary)| Evidence {
+            label: test.called(),
+            // While the run goes on, what runs has been started; how it ends is not told yet.
+            account: Account {
+                interrupted: account.measured.interrupted + test.in_flight(),
+                ..account.measured
+            },
+            measures: &test.measured,
+            closed_model: matches!(test.origin, Origin::Closed { .. }),
+            asked_rate_per_s: summary.asked_rate_per_s,
+            achieved_rate_per_s: summary.achieved_rate_per_s,
+            workers: test.workers(),
+            workers_of_run,
+            threads: test.most_threads,
+            max_threads: test.max_threads(),
+            threads_refused: test.threads_refused,
         });
-        Verdict::worst(verdicts)
+        let evidence: Vec<Evidence<'_>> = evidence.collect();
+        let generator = Generator {
+            workers,
+            free_threaded: moment.workers.iter().any(|worker| worker.free_threaded),
+            machine: &moment.machine,
+            open_files: moment.open_files,
+        };
+        judge(&evidence, &generator)
     }
 }
 
@@ -145,12 +192,24 @@ impl TestTotals {
             response_time: Durations::of(&measures.response_time),
             service_time: Durations::of(&measures.service_time),
             lateness: Durations::of(&measures.lateness),
+            lateness_parts: LatenessFigures::of(&measures.lateness_parts),
+            thread_time: ThreadTime::of(measures),
             setup: Durations::of(&measures.setup),
             teardown: Durations::of(&measures.teardown),
             metrics: MetricFigures::of_all(&measures.metrics),
             metrics_refused: measures.metrics.refused(),
+            checks: CheckFigures::of_all(&measures.checks),
+            timers: TimerFigures::of_all(&measures.timers),
+            counts: measures
+                .counts
+                .iter()
+                .map(|(name, sum)| (name.to_owned(), sum))
+                .collect(),
+            steps_refused: measures.checks.refused() + measures.timers.refused() + measures.counts.refused(),
             failures: FailureFigures::of_all(&measures.failures),
             failures_overflow: measures.failures.overflow(),
+            slowest: ExhibitFigures::of_all(measures.exhibits.slowest()),
+            first_failed: ExhibitFigures::of_all(measures.exhibits.failed()),
         }
     }
 }
@@ -165,20 +224,30 @@ fn stop_cause(reason: StopReason) -> StopCause {
     match reason {
         StopReason::Duration => StopCause::Duration,
         StopReason::Iterations => StopCause::Iterations,
+        StopReason::Threshold => StopCause::Threshold,
         StopReason::Signal => StopCause::Signal,
         StopReason::SecondSignal => StopCause::SecondSignal,
         StopReason::WorkersLost => StopCause::WorkersLost,
     }
 }
 
-fn worker_summaries(workers: &[Worker]) -> Vec<WorkerSummary> {
-    let summaries = (0u32..).zip(workers).map(|(number, worker)| WorkerSummary {
-        worker: number,
-        pid: worker.pid,
-        end: worker.end,
-        death: worker.death.clone(),
-        cpu_s: seconds(worker.cpu_ns),
-        rss_bytes: worker.rss_bytes,
-    });
+fn worker_summaries(moment: &Moment<'_>) -> Vec<WorkerSummary> {
+    let cpus = f64::from(moment.machine.cpus.max(1));
+    let summaries = (0u32..)
+        .zip(moment.workers)
+        .map(|(number, worker)| WorkerSummary {
+            worker: number,
+            pid: worker.pid,
+            end: worker.end,
+            death: worker.death.clone(),
+            cpu_s: seconds(worker.cpu_ns),
+            cpu_share: worker
+                .cpu
+                .share()
+                .map(|share| if worker.free_threaded { share / cpus } else { share }),
+            gil_wait_share: worker.gil_wait.share(),
+            stood_still_s: seconds(worker.stood_still_ns.rise().unwrap_or(0)),
+            rss_bytes: worker.rss_bytes,
+        });
     summaries.collect()
 }

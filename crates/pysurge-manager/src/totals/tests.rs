@@ -1,5 +1,8 @@
 //! Tables of the totals: what workers tell, what the accounts, the ends and the rates are then.
 
+mod judging;
+mod rows;
+
 use super::*;
 use crate::clock::Epoch;
 use pysurge_core::NANOS_PER_SEC;
@@ -10,7 +13,7 @@ use pysurge_core::plan::{
 use pysurge_core::rate::Rate;
 use pysurge_core::replay::{ReplayForm, TimeUnit};
 use pysurge_core::schedule::Factor;
-use pysurge_core::summary::{ModelName, Status, StopCause, Summary};
+use pysurge_core::summary::{MachineSummary, ModelName, Status, StopCause, Summary};
 use pysurge_core::verdict::Validity;
 
 const S: u64 = NANOS_PER_SEC;
@@ -115,6 +118,8 @@ fn summary(plan: &Plan, totals: &Totals, at_ns: u64, reason: Option<StopReason>)
         },
         reason,
         workers: &[],
+        machine: MachineSummary::default(),
+        open_files: None,
     })
 }
 
@@ -221,7 +226,7 @@ fn the_warm_up_has_an_account_of_its_own() {
             .verdict
             .causes
             .iter()
-            .any(|cause| cause.contains("25 of 60"))
+            .any(|cause| cause.text.contains("25 of 60"))
     );
 }
 

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "no test file needs all of it")]
 
+pub(crate) mod known;
+
 use pysurge_core::event::{EventSink, RunEvent};
 use pysurge_core::plan::{Model, Plan, TestPlan};
 use pysurge_core::rate::Rate;

@@ -55,7 +55,7 @@ pub(super) enum Quantity {
 
 /// A vertical axis from 0 on.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Scale {
+pub(crate) struct Scale {
     quantity: Quantity,
     /// From one mark to the next, in the quantity's own unit.
     step: f64,
@@ -68,7 +68,7 @@ const MILLION: f64 = 1e6;
 
 impl Scale {
     /// An axis for rates per second up to `highest`, or for users, with two to `most` marks above 0.
-    pub(super) fn new(highest: f64, is_users: bool, most: u32) -> Self {
+    pub(crate) fn new(highest: f64, is_users: bool, most: u32) -> Self {
         let quantity = if is_users {
             Quantity::Users
         } else {
@@ -102,7 +102,7 @@ impl Scale {
     }
 
     /// How high a value stands, 0 to 1.
-    pub(super) fn share(&self, value: f64) -> f64 {
+    pub(crate) fn share(&self, value: f64) -> f64 {
         let own = match self.quantity {
             Quantity::Users => value,
             Quantity::Rates(unit) => unit.value(value),
@@ -111,7 +111,7 @@ impl Scale {
     }
 
     /// How high each mark stands, and what it says, from 0 up.
-    pub(super) fn marks(&self) -> Vec<(f64, String)> {
+    pub(crate) fn marks(&self) -> Vec<(f64, String)> {
         let top = self.step * f64::from(self.steps);
         let mark = |n: u32| {
             let value = self.step * f64::from(n);

@@ -10,6 +10,8 @@ pub use json::plan_json;
 pub use svg::plan_svg;
 pub use text::plan_text;
 
+pub(crate) use axis::Scale;
+
 use crate::text::{count, plural, rate, run_time};
 use axis::RateUnit;
 use pysurge_core::forecast::{BUCKETS, Forecast, Planned, Spread, TestForecast};

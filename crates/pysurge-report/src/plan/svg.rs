@@ -5,6 +5,7 @@
 
 use super::axis::{Scale, time_marks};
 use super::{bars, highest, load, per, times, title, totals};
+use crate::svg::{escaped, line, n, rectangle, words};
 use crate::text::{cut, one_line, plural, wrap};
 use pysurge_core::forecast::{Forecast, Planned, TestForecast};
 use std::fmt::Write as _;
@@ -352,62 +353,4 @@ fn capitalized(text: &str) -> String {
     let mut chars = text.chars();
     let first = chars.next().map(|c| c.to_uppercase().to_string());
     format!("{}{}", first.unwrap_or_default(), chars.as_str())
-}
-
-/// A number as short as a tenth of a pixel needs.
-fn n(value: f64) -> String {
-    let text = format!("{value:.1}");
-    let text = text.strip_suffix(".0").unwrap_or(&text);
-    if text == "-0" {
-        "0".to_owned()
-    } else {
-        text.to_owned()
-    }
-}
-
-fn words(class: &str, x: f64, y: f64, anchor: &str, text: &str) -> String {
-    format!(
-        "    <text class=\"{class}\" x=\"{}\" y=\"{}\" text-anchor=\"{anchor}\">{}</text>\n",
-        n(x),
-        n(y),
-        escaped(text)
-    )
-}
-
-fn line(class: &str, from: (f64, f64), to: (f64, f64)) -> String {
-    format!(
-        "    <line class=\"{class}\" x1=\"{}\" y1=\"{}\" x2=\"{}\" y2=\"{}\"/>\n",
-        n(from.0),
-        n(from.1),
-        n(to.0),
-        n(to.1)
-    )
-}
-
-fn rectangle(class: &str, x: f64, y: f64, width: f64, height: f64) -> String {
-    format!(
-        "    <rect class=\"{class}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"/>\n",
-        n(x),
-        n(y),
-        n(width),
-        n(height)
-    )
-}
-
-/// A text as it may stand in an element or an attribute; what XML has no place for is replaced.
-fn escaped(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            '\u{fffe}' | '\u{ffff}' => safe.push('\u{fffd}'),
-            c if c.is_control() => safe.push('\u{fffd}'),
-            c => safe.push(c),
-        }
-    }
-    safe
 }

@@ -5,10 +5,11 @@
 use pysurge_core::account::Account;
 use pysurge_core::histogram::Histogram;
 use pysurge_core::summary::{
-    ChangeSummary, Durations, FailureFigures, MetricFigures, ModelName, Status, StopCause, Summary,
-    TestSummary, WarmupSummary, WorkerEnd, WorkerSummary,
+    ChangeSummary, Durations, FailureFigures, LatenessFigures, MachineSummary, MetricFigures, ModelName,
+    Status, StopCause, Summary, TestSummary, ThreadTime, WarmupSummary, WorkerEnd, WorkerSummary,
 };
-use pysurge_core::verdict::{Validity, Verdict};
+use pysurge_core::summary::{CheckFigures, ExhibitFigures, ThresholdResult, ThresholdState, TimerFigures};
+use pysurge_core::verdict::{Cause, CauseKind, Validity, Verdict};
 use std::collections::BTreeMap;
 
 const MS: u64 = 1_000_000;
@@ -50,12 +51,29 @@ pub(crate) fn test(label: &str, summary: &str, account: Account) -> TestSummary 
         response_time: durations(50 * MS, 61 * MS),
         service_time: durations(50 * MS, 60 * MS),
         lateness: durations(40_000, 112_000),
+        lateness_parts: LatenessFigures {
+            woke_late: durations(30_000, 90_000),
+            no_free_thread: durations(0, 1),
+            waited_for_gil: durations(8_000, 22_000),
+        },
+        thread_time: ThreadTime {
+            busy_s: 24.1,
+            cpu_s: 0.75,
+            blocked_s: 23.35,
+            cpu_share: Some(0.031),
+        },
         setup: Durations::default(),
         teardown: Durations::default(),
         metrics: BTreeMap::new(),
         metrics_refused: 0,
+        checks: BTreeMap::new(),
+        timers: BTreeMap::new(),
+        counts: BTreeMap::new(),
+        steps_refused: 0,
         failures: Vec::new(),
         failures_overflow: 0,
+        slowest: Vec::new(),
+        first_failed: Vec::new(),
     }
 }
 
@@ -66,6 +84,9 @@ fn worker(number: u32) -> WorkerSummary {
         end: WorkerEnd::Done,
         death: None,
         cpu_s: 1.25,
+        cpu_share: Some(0.04),
+        gil_wait_share: Some(0.001),
+        stood_still_s: 0.0,
         rss_bytes: 31_000_000,
     }
 }
@@ -92,9 +113,18 @@ pub(crate) fn summary(tests: Vec<TestSummary>) -> Summary {
         changes: Vec::new(),
         elapsed_s: 60.052,
         verdict: Verdict::valid(),
+        thresholds: Vec::new(),
         account,
         tests,
         workers: vec![worker(0), worker(1)],
+        machine: MachineSummary {
+            cpus: 2,
+            cpu_share: Some(0.11),
+            swapped_bytes: Some(0),
+            ..MachineSummary::default()
+        },
+        blocks: Vec::new(),
+        samples_dropped: 0,
         output_dropped: 0,
     }
 }
@@ -196,6 +226,16 @@ pub(crate) fn many_kinds() -> Summary {
     summary(vec![bad])
 }
 
+fn cause(kind: CauseKind, test: &str, said: &str, advice: Option<&str>) -> Cause {
+    Cause {
+        validity: Validity::Degraded,
+        kind,
+        test: Some(test.to_owned()),
+        text: said.to_owned(),
+        advice: advice.map(str::to_owned),
+    }
+}
+
 pub(crate) fn degraded() -> Summary {
     let account = Account {
         planned: 10_000,
@@ -212,17 +252,29 @@ pub(crate) fn degraded() -> Summary {
     slow.lateness = durations(100_000, 8 * MS);
     let mut summary = summary(vec![slow]);
     summary.stop_cause = Some(StopCause::Signal);
-    summary.verdict = Verdict {
-        validity: Validity::Degraded,
-        causes: vec![
-            "<SlowTest kwargs={'seconds': 0.05}>: 45 of 10000 planned iterations were never started".into(),
-            "<SlowTest kwargs={'seconds': 0.05}>: 3 of 10000 planned iterations were lost with a worker that died"
-                .into(),
-            "<SlowTest kwargs={'seconds': 0.05}>: iterations started late, p99 7.84 ms beside a median service \
-             time of 52.5 ms"
-                .into(),
-        ],
-    };
+    let name = "<SlowTest kwargs={'seconds': 0.05}>";
+    let late =
+        "iterations started late, p99 7.84 ms beside a median service time of 52.5 ms: every thread was busy";
+    summary.verdict = Verdict::of(vec![
+        cause(
+            CauseKind::Dropped,
+            name,
+            "45 of 10000 planned iterations were never started",
+            None,
+        ),
+        cause(
+            CauseKind::Lost,
+            name,
+            "3 of 10000 planned iterations were lost with a worker that died",
+            Some("look into run.log for what the worker said last"),
+        ),
+        cause(
+            CauseKind::Threads,
+            name,
+            late,
+            Some("raise max_threads from 10 to 25, or see whether the service is slower than it should be"),
+        ),
+    ]);
     summary.workers[1].end = WorkerEnd::Lost;
     summary.workers[1].death = Some("killed by signal 9 (SIGKILL)".into());
     summary.output_dropped = 12_345;
@@ -286,12 +338,11 @@ pub(crate) fn long_labels() -> Summary {
         ("short".to_owned(), metric(1.0)),
     ]);
     let mut summary = summary(vec![long]);
-    summary.verdict = Verdict {
+    let text = "iterations started late, p99 2.50 s beside a median service time of 52.5 ms";
+    summary.verdict = Verdict::of(vec![Cause {
         validity: Validity::Invalid,
-        causes: vec![format!(
-            "{label}: iterations started late, p99 2.50 s beside a median service time of 52.5 ms"
-        )],
-    };
+        ..cause(CauseKind::Late, &label, text, None)
+    }]);
     summary
 }
 
@@ -394,6 +445,133 @@ pub(crate) fn left_paused() -> Summary {
     summary
 }
 
+pub(crate) fn threshold(
+    expression: &str,
+    test: Option<&str>,
+    state: ThresholdState,
+    actual: &str,
+) -> ThresholdResult {
+    ThresholdResult {
+        expression: expression.into(),
+        test: test.map(str::to_owned),
+        state,
+        actual: (state != ThresholdState::NoData).then_some(0.312),
+        actual_text: actual.into(),
+        abort_on_fail: false,
+        aborted: false,
+    }
+}
+
+fn exhibit(response_ms: u32, started_s: f64, error: Option<&str>) -> ExhibitFigures {
+    let response_time_s = f64::from(response_ms) / 1e3;
+    ExhibitFigures {
+        planned_s: started_s - 0.000_1,
+        started_s,
+        response_time_s,
+        service_time_s: Some(response_time_s - 0.000_1),
+        worker: 1,
+        thread: "pysurge-7".into(),
+        number: Some(123),
+        kwargs: "{'size': 5}".into(),
+        error: error.map(str::to_owned),
+    }
+}
+
+/// Judged by thresholds, with checks, timers and counts.
+pub(crate) fn judged() -> Summary {
+    let account = Account {
+        planned: 450,
+        passed: 438,
+        failed: 12,
+        ..Account::default()
+    };
+    let mut upload = test("<UploadTest kwargs={'size': 5}>", "upload test", account);
+    upload.name = Some("big uploads".into());
+    upload.lateness = durations(40_000, 9 * MS);
+    upload.lateness_parts = LatenessFigures {
+        woke_late: durations(30_000, 90_000),
+        no_free_thread: durations(0, 8 * MS),
+        waited_for_gil: durations(8_000, 900_000),
+    };
+    let check = |passed, failed| CheckFigures { passed, failed };
+    upload.checks = BTreeMap::from([
+        ("status is 200".to_owned(), check(447, 3)),
+        (
+            "the body holds everything that was sent before".to_owned(),
+            check(450, 0),
+        ),
+    ]);
+    upload.timers = BTreeMap::from([
+        (
+            "connect".to_owned(),
+            TimerFigures {
+                passed: durations(400_000, 3 * MS),
+                failed: Durations::default(),
+            },
+        ),
+        (
+            "send".to_owned(),
+            TimerFigures {
+                passed: durations(40 * MS, 55 * MS),
+                failed: durations(80 * MS, 2_000 * MS),
+            },
+        ),
+    ]);
+    upload.counts = BTreeMap::from([("bytes".to_owned(), 471_859_200.0), ("retries".to_owned(), 9.0)]);
+    upload.slowest = vec![
+        exhibit(2_061, 12.34, Some("run: AssertionError: status 503 of /items/17")),
+        exhibit(61, 40.0, None),
+        exhibit(60, 3.41, None),
+        exhibit(59, 4.0, None),
+    ];
+    let mut download = test("<DownloadTest kwargs={'size': 5}>", "download", passed(450));
+    download.slowest = vec![exhibit(61, 12.34, None), exhibit(60, 50.1, None)];
+    let mut summary = summary(vec![upload, download]);
+    summary.exit_code = Some(3);
+    summary.stop_cause = Some(StopCause::Threshold);
+    let (passed, failed, no_data) = (
+        ThresholdState::Passed,
+        ThresholdState::Failed,
+        ThresholdState::NoData,
+    );
+    summary.thresholds = vec![
+        threshold("failures < 1%", None, failed, "1.33 %"),
+        threshold("rate > 95%", None, passed, "100 %"),
+        threshold(
+            "response_time.p95 < 250ms for 10s",
+            Some("big uploads"),
+            failed,
+            "312 ms",
+        ),
+        threshold("metrics.size.mean < 2.5", Some("big uploads"), no_data, "no data"),
+        threshold(
+            "checks.status_is_200 > 99%",
+            Some("<DownloadTest kwargs={'size': 5}>"),
+            passed,
+            "99.3 %",
+        ),
+    ];
+    summary.thresholds[2].aborted = true;
+    summary.samples_dropped = 1_234;
+    summary
+}
+
+/// More thresholds than anybody reads.
+pub(crate) fn many_thresholds() -> Summary {
+    let mut summary = valid();
+    summary.thresholds = (1..=30)
+        .map(|n| {
+            let state = match n {
+                7 => ThresholdState::Failed,
+                9 => ThresholdState::Pending,
+                _ => ThresholdState::Passed,
+            };
+            threshold(&format!("response_time.p{n} < 250ms"), None, state, "60.1 ms")
+        })
+        .collect();
+    summary
+}
+
 /// One of each.
 pub(crate) fn all() -> Vec<(&'static str, Summary)> {
     vec![
@@ -409,5 +587,7 @@ pub(crate) fn all() -> Vec<(&'static str, Summary)> {
         ("steered", steered()),
         ("steered_much", steered_much()),
         ("left_paused", left_paused()),
+        ("judged", judged()),
+        ("many_thresholds", many_thresholds()),
     ]
 }

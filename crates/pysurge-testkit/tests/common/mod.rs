@@ -1,9 +1,11 @@
 //! A run of manager, wire, engine and real processes over native tests, everything it told, and a look for processes left behind.
 
 use pysurge_core::event::{EventSink, RunEvent};
+use pysurge_core::measure::Measures;
 use pysurge_core::plan::{Model, Plan, TestPlan};
 use pysurge_core::rate::Rate;
-use pysurge_core::summary::{Status, Summary};
+use pysurge_core::series::Row;
+use pysurge_core::summary::{Durations, Status, Summary};
 use pysurge_core::value::Value;
 use pysurge_manager::{Deadlines, Outcome, Settings, StopRequests};
 use rustix::io::Errno;
@@ -133,8 +135,13 @@ fn check(ran: &Ran, summary: &Summary) {
             "{}",
             test.label
         );
+        let parts = &test.lateness_parts;
+        for part in [&parts.woke_late, &parts.no_free_thread, &parts.waited_for_gil] {
+            assert_eq!(part.count, recorded, "{}", test.label);
+        }
         sum += test.account;
     }
+    check_rows(ran, summary);
     assert_eq!(summary.account, sum);
     for worker in &summary.workers {
         let pid = Pid::from_raw(i32::try_from(worker.pid).unwrap()).unwrap();
@@ -144,5 +151,53 @@ fn check(ran: &Ran, summary: &Summary) {
             "worker {} is left",
             worker.worker
         );
+    }
+}
+
+/// The rows of the time series follow each other, and add up to the whole.
+fn check_rows(ran: &Ran, summary: &Summary) {
+    let rows: Vec<&Row> = ran
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            RunEvent::Row(row) => Some(&**row),
+            _ => None,
+        })
+        .collect();
+    assert!(rows.windows(2).all(|pair| pair[0].to_ns == pair[1].from_ns));
+    for (place, test) in summary.tests.iter().enumerate() {
+        let mut measures = Measures::default();
+        let (mut planned, mut dropped) = (0, 0);
+        for row in &rows {
+            let row = &row.tests[place];
+            planned += row.planned;
+            dropped += row.dropped;
+            measures.merge(&row.measures);
+        }
+        assert_eq!(
+            (planned, dropped, measures.passed, measures.failed),
+            (
+                test.account.planned,
+                test.account.dropped,
+                test.account.passed,
+                test.account.failed
+            ),
+            "{}",
+            test.label
+        );
+        assert_eq!(
+            Durations::of(&measures.response_time),
+            test.response_time,
+            "{}",
+            test.label
+        );
+        assert_eq!(
+            Durations::of(&measures.service_time),
+            test.service_time,
+            "{}",
+            test.label
+        );
+        let passed: u64 = summary.blocks.iter().map(|block| block.tests[place].passed).sum();
+        assert_eq!(passed, test.account.passed, "{}", test.label);
     }
 }

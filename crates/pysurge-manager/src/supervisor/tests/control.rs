@@ -280,13 +280,10 @@ fn a_number_of_iterations_ends_the_run() {
     machine.step(Input::Exited(1, Exit::Signal(9)), STARTED + 4 * S);
     let effects = machine.step(Input::Closed(1), STARTED + 4 * S);
     assert_eq!(stops(&effects)[0].plan_ends_ns, STARTED + 3 * S);
-    assert!(matches!(
-        machine.phase,
-        Phase::Running(Running {
-            stop: Some((StopReason::Iterations, _)),
-            ..
-        })
-    ));
+    let Phase::Running(running) = &machine.phase else {
+        panic!("not running")
+    };
+    assert!(matches!(running.stop, Some((StopReason::Iterations, _))));
 }
 
 #[test]

@@ -1,0 +1,151 @@
+//! What a test case tells while it runs: checks, timed steps, counts. Kept with the instance until its iteration has ended, because user code
+//! knows nothing but `self`; a test case that tells nothing pays for one look.
+
+use crate::base::TestCaseBase;
+use parking_lot::Mutex;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+use pysurge_core::failure::{FailureKey, Phase};
+use pysurge_engine::{Probe, clock};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// Steps kept of one iteration: more than any has that is meant to be one. Further ones are counted as refused.
+const MAX_STEPS: usize = 1_000_000;
+
+/// What the type of a failed check is called where failures have the type of their exception.
+const CHECK: &str = "check failed";
+
+/// One thing told.
+pub(crate) enum Step {
+    Check(Py<PyString>, bool),
+    Timer(Py<PyString>, u64),
+    Count(Py<PyString>, f64),
+}
+
+/// A check that fails its iteration.
+struct FailedCheck {
+    name: String,
+    /// The user's line, `file.py:12 in run`.
+    frame: String,
+}
+
+#[derive(Default)]
+struct Told {
+    steps: Vec<Step>,
+    refused: u64,
+    failed: Vec<FailedCheck>,
+}
+
+/// What one instance has told so far.
+#[derive(Default)]
+pub(crate) struct Steps {
+    /// Whether it told anything.
+    any: AtomicBool,
+    told: Mutex<Told>,
+}
+
+impl Steps {
+    /// Keeps one thing.
+    pub(crate) fn add(&self, step: Step) {
+        let mut told = self.told.lock();
+        if told.steps.len() < MAX_STEPS {
+            told.steps.push(step);
+        } else {
+            told.refused += 1;
+        }
+        drop(told);
+        self.any.store(true, Ordering::Release);
+    }
+
+    /// Keeps a check.
+    pub(crate) fn check(&self, py: Python<'_>, name: Py<PyString>, held: bool, fail: bool) -> PyResult<()> {
+        if fail && !held {
+            let here = py.import(intern!(py, "pysurge._tracebacks"))?;
+            let frame = here.call_method0(intern!(py, "here"))?.extract()?;
+            let name = name.bind(py).to_string_lossy().into_owned();
+            self.told.lock().failed.push(FailedCheck { name, frame });
+        }
+        self.add(Step::Check(name, held));
+        Ok(())
+    }
+
+    /// Fails the iteration for the checks of a phase that were to do so. True where there was one.
+    pub(crate) fn fail(&self, probe: &mut Probe<'_>, phase: Phase, log: impl Fn(&str, &Probe<'_>)) -> bool {
+        if !self.any.load(Ordering::Acquire) {
+            return false;
+        }
+        let failed = std::mem::take(&mut self.told.lock().failed);
+        for check in &failed {
+            log(&format!("{CHECK}: {}", check.name), probe);
+            let key = FailureKey {
+                phase,
+                exception: CHECK.to_owned(),
+                frame: check.frame.clone(),
+                // Not masked: a check's name says the same each time.
+                message: check.name.clone(),
+            };
+            probe.fail(key, || {
+                (
+                    check.name.clone(),
+                    format!("{}\n{CHECK}: {}", check.frame, check.name),
+                )
+            });
+        }
+        !failed.is_empty()
+    }
+
+    /// Hands everything over, at the end of the iteration.
+    pub(crate) fn hand_over(&self, py: Python<'_>, probe: &mut Probe<'_>) {
+        if !self.any.load(Ordering::Acquire) {
+            return;
+        }
+        let told = std::mem::take(&mut *self.told.lock());
+        for step in &told.steps {
+            match step {
+                Step::Check(name, held) => probe.check(&name.bind(py).to_string_lossy(), *held),
+                Step::Timer(name, ns) => probe.timer(&name.bind(py).to_string_lossy(), *ns),
+                Step::Count(name, number) => probe.count(&name.bind(py).to_string_lossy(), *number),
+            }
+        }
+        for _ in 0..told.refused {
+            probe.refuse_count();
+        }
+    }
+}
+
+/// Times a step of an iteration; what ``TestCase.timer`` gives. Use it in a ``with`` statement.
+#[pyclass(frozen, module = "pysurge._engine", name = "Timer")]
+pub(crate) struct StepTimer {
+    case: Py<TestCaseBase>,
+    name: Py<PyString>,
+    /// Nanoseconds of `CLOCK_MONOTONIC`; 0 where it was not entered.
+    entered_ns: AtomicU64,
+}
+
+impl StepTimer {
+    /// A timer that was not entered yet.
+    pub(crate) fn new(case: Py<TestCaseBase>, name: Py<PyString>) -> Self {
+        Self {
+            case,
+            name,
+            entered_ns: AtomicU64::new(0),
+        }
+    }
+}
+
+#[pymethods]
+impl StepTimer {
+    fn __enter__(slf: Bound<'_, Self>) -> Bound<'_, Self> {
+        slf.get().entered_ns.store(clock::now_ns(), Ordering::Relaxed);
+        slf
+    }
+
+    #[pyo3(signature = (*_exception))]
+    fn __exit__(&self, py: Python<'_>, _exception: &Bound<'_, pyo3::types::PyTuple>) {
+        let now_ns = clock::now_ns();
+        let spent_ns = now_ns.saturating_sub(self.entered_ns.load(Ordering::Relaxed));
+        let step = Step::Timer(self.name.clone_ref(py), spent_ns);
+        self.case.get().steps().add(step);
+    }
+}

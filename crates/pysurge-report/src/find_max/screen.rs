@@ -1,0 +1,166 @@
+//! What a search shows on standard error while it goes on: a line per level when it has ended and, on a terminal, one that follows the
+//! level that is fired now. Trouble with standard error is ignored: nobody is left to be told.
+
+use super::LevelRecord;
+use super::text::level_line;
+use crate::live::{Live, SharedWriter};
+use crate::style::{DEFAULT_COLUMNS, Paint, Style};
+use crate::text::{cut, one_line, rate};
+use pysurge_core::search::{Level, Purpose};
+use pysurge_core::span::format_span_f64;
+use pysurge_core::summary::Summary;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::io::Write;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Where a search shows how it goes.
+pub struct ScreenOptions {
+    /// Standard error.
+    pub stderr: Box<dyn Write + Send>,
+    /// Whether it is a terminal.
+    pub is_tty: bool,
+    /// Whether it has colours.
+    pub color: bool,
+    /// Its columns, where it is a terminal.
+    pub columns: Option<u16>,
+    /// Only warnings are wanted.
+    pub quiet: bool,
+}
+
+/// Standard error, shared by the levels of a search.
+#[derive(Clone)]
+pub struct Screen(Arc<Mutex<State>>);
+
+struct State {
+    writer: SharedWriter,
+    live: Option<Live>,
+    is_tty: bool,
+    style: Style,
+    quiet: bool,
+    /// Warnings that were shown: every level would repeat them.
+    warned: BTreeSet<String>,
+}
+
+impl fmt::Debug for Screen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Screen").finish_non_exhaustive()
+    }
+}
+
+impl Screen {
+    /// An empty one.
+    pub fn new(options: ScreenOptions) -> Self {
+        Self(Arc::new(Mutex::new(State {
+            writer: SharedWriter::new(options.stderr),
+            live: None,
+            is_tty: options.is_tty,
+            style: Style {
+                color: options.color,
+                columns: options.columns.unwrap_or(DEFAULT_COLUMNS),
+            },
+            quiet: options.quiet,
+            warned: BTreeSet::new(),
+        })))
+    }
+
+    /// Says a line, unless only warnings are wanted.
+    pub fn say(&self, line: &str) {
+        let state = self.lock();
+        if !state.quiet {
+            state.write(line);
+        }
+    }
+
+    /// Warns, once.
+    pub fn warn(&self, text: &str) {
+        let mut state = self.lock();
+        let text = one_line(text);
+        if state.warned.insert(text.clone()) {
+            let warning = state.style.paint(Paint::Doubtful, "warning");
+            state.write(&format!("{warning}: {text}"));
+        }
+    }
+
+    /// What came of a level.
+    pub fn ended(&self, level: &LevelRecord) {
+        let mut state = self.lock();
+        if let Some(live) = state.live.take() {
+            live.clear();
+        }
+        if !state.quiet {
+            let line = level_line(level, state.style);
+            state.write(&line);
+        }
+    }
+
+    pub(super) fn begin(&self, level: &Level) {
+        let mut state = self.lock();
+        if state.is_tty && !state.quiet {
+            let message = format!("{}: starting", title(level));
+            state.live = Some(Live::new(
+                state.writer.clone(),
+                state.style.columns,
+                true,
+                message,
+            ));
+        }
+    }
+
+    pub(super) fn progress(&self, level: &Level, summary: &Summary) {
+        let state = self.lock();
+        let Some(live) = &state.live else {
+            return;
+        };
+        let settle_s = super::seconds(level.settle_ns);
+        let whole_s = settle_s + super::seconds(level.hold_ns);
+        let done_s = summary.duration_s.min(whole_s);
+        let stands = if done_s < settle_s {
+            "settling".to_owned()
+        } else {
+            let p95_s = summary.tests.iter().filter_map(|test| test.response_time.p95_s);
+            let p95_s = p95_s.fold(f64::NAN, f64::max);
+            let p95 = if p95_s.is_nan() {
+                String::new()
+            } else {
+                format!(", response p95 {}", format_span_f64(p95_s * 1e9))
+            };
+            format!("{:.0}s of {whole_s:.0}s{p95}", done_s.floor())
+        };
+        let message = cut(&format!("{}: {stands}", title(level)), live.room());
+        live.show(done_s / whole_s, message);
+    }
+
+    pub(super) fn ending(&self, level: &Level) {
+        let state = self.lock();
+        if let Some(live) = &state.live {
+            live.show(1.0, cut(&format!("{}: ending", title(level)), live.room()));
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn write(&self, line: &str) {
+        let write = || {
+            let mut writer = self.writer.lock();
+            let _ = writeln!(writer, "{line}").and_then(|()| writer.flush());
+        };
+        match &self.live {
+            Some(live) => live.above(write),
+            None => write(),
+        }
+    }
+}
+
+fn title(level: &Level) -> String {
+    let purpose = match (level.purpose, level.is_confirmation) {
+        (_, true) => ", to confirm it",
+        (Purpose::Again, false) => ", again",
+        _ => "",
+    };
+    format!("level {}, {}/s{purpose}", level.number, rate(level.rate.per_s()))
+}
