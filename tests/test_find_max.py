@@ -8,8 +8,8 @@ import jsonschema
 import pytest
 from support import REPOSITORY, checked_summary
 
-# Four places in one process, 20 ms of each per request: 200/s, whatever the machine does, for a place is free when the one before had its
-# 20 ms and not when somebody woke up. More than that queues.
+# Four places in one process, 20 ms of each per request: 200/s, whatever the machine does, for a place is free when the one
+# before had its 20 ms and not when somebody woke up. More than that queues.
 SERVICE = """
 import threading
 import time

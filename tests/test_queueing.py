@@ -8,8 +8,8 @@ from support import summary
 
 SERVICE_S = 0.01
 
-# A server of its own per entry. When it is free again is worked out and not waited for, so that a thread that wakes late delays itself and
-# not those behind it.
+# A server of its own per entry. When it is free again is worked out and not waited for, so that a thread that wakes late
+# delays itself and not those behind it.
 SERVER = """
 import threading
 import time

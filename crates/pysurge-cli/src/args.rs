@@ -6,8 +6,8 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use notes::{
-    CHECK_NOTES, COMPLETIONS_NOTES, CONTROL_NOTES, DEMO_NOTES, FIND_MAX_NOTES, PLAN_NOTES, RUN_NOTES,
-    SCHEMA_NOTES, SHORT_NOTES, TARGET_NOTES, long_notes,
+    CHECK_NOTES, COMPARE_NOTES, COMPLETIONS_NOTES, CONTROL_NOTES, DEMO_NOTES, FIND_MAX_NOTES, HISTORY_NOTES,
+    PLAN_NOTES, RUN_NOTES, SCHEMA_NOTES, SHORT_NOTES, TARGET_NOTES, long_notes,
 };
 use pysurge_core::control;
 use pysurge_core::rate::Rate;
@@ -16,10 +16,14 @@ use pysurge_core::span::{SpanError, parse_span, parse_span_or_minutes};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+mod compare;
 mod find_max;
+mod history;
 mod notes;
 
+pub(crate) use compare::CompareArgs;
 pub(crate) use find_max::FindMaxArgs;
+pub(crate) use history::HistoryArgs;
 
 /// The most workers that can be asked for; a typo should not start ten thousand processes.
 const MAX_WORKERS: u32 = 1_024;
@@ -35,6 +39,10 @@ pub(crate) enum Invocation {
     Plan(PlanArgs),
     /// `pysurge find-max`.
     FindMax(FindMaxArgs),
+    /// `pysurge compare`.
+    Compare(CompareArgs),
+    /// `pysurge history`.
+    History(HistoryArgs),
     /// `pysurge control`.
     Control(ControlArgs),
     /// `pysurge demo`.
@@ -66,6 +74,14 @@ pub(crate) fn parse(args: &[OsString], columns: Option<u16>) -> Result<Invocatio
         }
         Subcommands::Plan(plan) => Invocation::Plan(plan),
         Subcommands::FindMax(find_max) => Invocation::FindMax(find_max),
+        Subcommands::Compare(compare) if compare.lacks_a_side() => {
+            return Err(command.error(
+                ErrorKind::MissingRequiredArgument,
+                "two runs are needed: pysurge compare BASE NEW",
+            ));
+        }
+        Subcommands::Compare(compare) => Invocation::Compare(compare),
+        Subcommands::History(history) => Invocation::History(history),
         Subcommands::Control(control) => Invocation::Control(control),
         Subcommands::Demo(demo) => Invocation::Demo(demo),
         Subcommands::Target(target) => Invocation::Target(target),
@@ -180,6 +196,18 @@ enum Subcommands {
     /// Fires level after level: the rate is doubled until an SLO fails, then the gap is halved until it is narrow, and the result is fired once more, for longer. Shows the result, response times against rates, and what limited the rate. Exits with 0 when a rate held.
     #[command(name = "find-max", after_help = FIND_MAX_NOTES)]
     FindMax(FindMaxArgs),
+
+    /// Say whether two runs differ
+    ///
+    /// Compares response times, failures, rates, metrics, timers and checks, each with a confidence interval, and says which differ. Of a side there may be several runs. Exits with 0, or with 3 where a --fail-if is seen.
+    #[command(after_help = COMPARE_NOTES)]
+    Compare(CompareArgs),
+
+    /// List the runs of a results folder
+    ///
+    /// Shows the runs with their key figures, the oldest first, and how to compare the last two.
+    #[command(after_help = HISTORY_NOTES)]
+    History(HistoryArgs),
 
     /// Ask a run that goes on: pause, resume, scale, stop
     ///
@@ -510,6 +538,8 @@ pub(crate) enum SchemaKind {
     Summary,
     /// The find-max.json of a search's folder
     FindMax,
+    /// What `pysurge compare --json` prints
+    Compare,
 }
 
 /// Why a text is no duration for `-d`.

@@ -1,6 +1,7 @@
 //! Why a command ends without success: what is wrong, what to do about it, and the exit code. Rendered here and
 //! nowhere else; errors in a config are rendered by the crate that knows the file.
 
+use crate::command::RunError;
 use crate::control::ClientError;
 use crate::style::{ERROR, HINT, paint};
 use pysurge_config::ConfigErrors;
@@ -56,6 +57,10 @@ pub(crate) enum CliError {
     Objectives(String),
     #[error("{0}")]
     NotSearchable(NotSearchable),
+    #[error("{0}")]
+    Condition(String),
+    #[error("{0}")]
+    Run(#[from] RunError),
     #[error("no pysurge of yours is running on this machine that can be controlled")]
     NoRun,
     #[error("no pysurge of yours with pid {pid} is running on this machine that can be controlled")]
@@ -90,6 +95,8 @@ impl CliError {
             | Self::Svg { .. }
             | Self::Objectives(_)
             | Self::NotSearchable(_)
+            | Self::Condition(_)
+            | Self::Run(_)
             | Self::NoRun
             | Self::NoSuchRun { .. }
             | Self::ManyRuns { .. }
@@ -145,6 +152,7 @@ impl CliError {
             Self::NotSearchable(_) => {
                 "give it one for the search with -o tests.N=…, or leave it out with --exclude".to_owned()
             }
+            Self::Run(error) => return error.hint(),
             Self::NoRun => {
                 "`pysurge run` and `pysurge demo` can be, unless they have --no-control; one with --control PATH \
                  is reached by --socket PATH"
@@ -178,6 +186,7 @@ impl CliError {
     /// What the system said, where the message does not hold it yet.
     fn cause(&self) -> Option<&dyn Error> {
         match self {
+            Self::Run(error) => error.cause().map(|cause| cause as &dyn Error),
             Self::ConfigUnreadable { source, .. }
             | Self::Target { source, .. }
             | Self::TargetLog { source, .. }

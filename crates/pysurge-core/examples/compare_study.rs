@@ -148,7 +148,9 @@ fn equal() -> Vec<Scenario> {
 fn slower() -> Vec<Scenario> {
     let shifts = [
         (20, 1.1),
+        (30, 1.1),
         (60, 1.1),
+        (120, 1.1),
         (30, 1.05),
         (60, 1.05),
         (120, 1.05),

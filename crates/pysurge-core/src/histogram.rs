@@ -73,7 +73,10 @@ impl Histogram {
         if times == 0 {
             return;
         }
-        record_into(self.dense(), ns, times);
+        match &mut self.buckets {
+            Buckets::Dense(buckets) => record_into(buckets, ns, times),
+            Buckets::Compact(_) => record_into(self.dense(), ns, times),
+        }
         self.sum_ns += u128::from(ns) * u128::from(times);
         self.min_ns = self.min_ns.min(ns);
         self.max_ns = self.max_ns.max(ns);
@@ -118,6 +121,7 @@ impl Histogram {
         }
     }
 
+    #[cold]
     fn dense(&mut self) -> &mut Hdr<u64> {
         if let Buckets::Compact(buckets) = &self.buckets {
             let mut grown = dense();
@@ -253,6 +257,7 @@ mod standard {
     }
 }
 
+#[inline]
 fn record_into(buckets: &mut Hdr<u64>, ns: u64, times: u64) {
     buckets
         .record_n(ns.min(MAX_NS), times)

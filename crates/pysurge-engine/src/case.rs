@@ -63,7 +63,11 @@ impl<T: Copy> Notes<T> {
             .zip(self.values.iter().copied())
     }
 
+    #[inline]
     fn clear(&mut self) {
+        if self.values.is_empty() {
+            return;
+        }
         self.values.clear();
         // One iteration with very many steps must not cost its thread their memory for ever.
         self.names.truncate(MAX_KEPT_NAMES);

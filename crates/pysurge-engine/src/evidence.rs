@@ -14,16 +14,18 @@ pub(crate) struct Kept {
     pub(crate) service_ns: Option<u64>,
     pub(crate) number: Option<u64>,
     /// The thread's place among the recorder's threads.
-    pub(crate) thread: usize,
+    pub(crate) thread: u32,
     pub(crate) error: Option<Box<str>>,
 }
 
 /// What is kept of one shard. Never forgotten: who is not among the first here can never be among the first in all.
 #[derive(Debug, Default)]
 pub(crate) struct Evidence {
-    /// The slowest, in no order, each with whether it was told already.
+    /// The response times of the slowest, in no order, nanoseconds; apart from the rest, so that the least of them is found in one look.
+    times_ns: [u64; KEPT_EXHIBITS],
+    /// The slowest, each with whether it was told already.
     slowest: Vec<(Kept, bool)>,
-    /// Where the least slow of them stands.
+    /// Where the least slow of them stands; where the next one goes, while there is room.
     least: usize,
     /// Failed ones that were not told yet, and how many there are in all.
     failed: Vec<Kept>,
@@ -34,30 +36,41 @@ impl Evidence {
     /// Whether an iteration would be kept.
     #[inline]
     pub(crate) fn wants(&self, response_ns: u64, failed: bool) -> bool {
-        let slow = match self.slowest.get(self.least) {
-            Some((least, _)) if self.slowest.len() == KEPT_EXHIBITS => response_ns > least.response_ns,
-            _ => true,
-        };
-        slow || (failed && self.failed_in_all < KEPT_EXHIBITS)
+        self.is_slow(response_ns) || (failed && self.failed_in_all < KEPT_EXHIBITS)
+    }
+
+    #[inline]
+    fn is_slow(&self, response_ns: u64) -> bool {
+        response_ns > self.times_ns[self.least] || self.slowest.len() < KEPT_EXHIBITS
     }
 
     /// Keeps an iteration that was wanted.
+    #[inline]
     pub(crate) fn keep(&mut self, kept: Kept) {
         if kept.error.is_some() && self.failed_in_all < KEPT_EXHIBITS {
             self.failed_in_all += 1;
             self.failed.push(kept.clone());
         }
-        if self.slowest.len() < KEPT_EXHIBITS {
-            self.slowest.push((kept, false));
-        } else if kept.response_ns > self.slowest[self.least].0.response_ns {
-            self.slowest[self.least] = (kept, false);
-        } else {
+        if !self.is_slow(kept.response_ns) {
             return;
         }
-        let by_time = self.slowest.iter().enumerate();
-        self.least = by_time
-            .min_by_key(|(_, (kept, _))| kept.response_ns)
-            .map_or(0, |(place, _)| place);
+        self.times_ns[self.least] = kept.response_ns;
+        if self.slowest.len() < KEPT_EXHIBITS {
+            self.slowest.push((kept, false));
+        } else {
+            self.slowest[self.least] = (kept, false);
+        }
+        self.least = if self.slowest.len() < KEPT_EXHIBITS {
+            self.slowest.len()
+        } else {
+            let mut least = 0;
+            for place in 1..KEPT_EXHIBITS {
+                if self.times_ns[place] < self.times_ns[least] {
+                    least = place;
+                }
+            }
+            least
+        };
     }
 
     /// What was kept since the last call. The worker and the kwargs are added by who knows them.
@@ -82,7 +95,7 @@ fn exhibit(kept: &Kept, threads: &[String]) -> Exhibit {
         response_ns: kept.response_ns,
         service_ns: kept.service_ns,
         worker: 0,
-        thread: threads.get(kept.thread).cloned().unwrap_or_default(),
+        thread: threads.get(kept.thread as usize).cloned().unwrap_or_default(),
         number: kept.number,
         kwargs: String::new(),
         error: kept.error.as_deref().map(str::to_owned),

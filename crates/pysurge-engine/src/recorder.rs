@@ -42,7 +42,7 @@ pub(crate) struct ShardRef<'a> {
     recorder: &'a Recorder,
     shard: &'a Mutex<Shard>,
     /// The thread's place among all there ever were.
-    thread: usize,
+    thread: u32,
 }
 
 impl Recorder {
@@ -68,11 +68,11 @@ impl Recorder {
     pub(crate) fn shard(&self, thread: &str) -> ShardRef<'_> {
         let mut threads = self.threads.lock();
         threads.push(thread.to_owned());
-        let thread = threads.len() - 1;
+        let place = threads.len() - 1;
         ShardRef {
             recorder: self,
-            shard: &self.shards[thread % self.shards.len()],
-            thread,
+            shard: &self.shards[place % self.shards.len()],
+            thread: u32::try_from(place).unwrap_or(u32::MAX),
         }
     }
 

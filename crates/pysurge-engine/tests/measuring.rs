@@ -1,7 +1,5 @@
 //! What a pool measures of its iterations, beside counting them.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 mod common;
 
 use common::{Gated, Running, open};

@@ -1,7 +1,5 @@
 //! The pool with native test cases: counts, growth, the ways to stop. Threads are real, so every wait is for a condition.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 mod common;
 
 use common::{Gated, Running, open};

@@ -42,19 +42,24 @@ struct Told {
 pub(crate) struct Steps {
     /// Whether it told anything.
     any: AtomicBool,
-    told: Mutex<Told>,
+    /// Made when it tells something: most instances never do.
+    told: Mutex<Option<Box<Told>>>,
 }
 
 impl Steps {
     /// Keeps one thing.
     pub(crate) fn add(&self, step: Step) {
-        let mut told = self.told.lock();
-        if told.steps.len() < MAX_STEPS {
-            told.steps.push(step);
-        } else {
-            told.refused += 1;
-        }
-        drop(told);
+        self.tell(|told| {
+            if told.steps.len() < MAX_STEPS {
+                told.steps.push(step);
+            } else {
+                told.refused += 1;
+            }
+        });
+    }
+
+    fn tell(&self, what: impl FnOnce(&mut Told)) {
+        what(self.told.lock().get_or_insert_default());
         self.any.store(true, Ordering::Release);
     }
 
@@ -64,7 +69,7 @@ impl Steps {
             let here = py.import(intern!(py, "pysurge._tracebacks"))?;
             let frame = here.call_method0(intern!(py, "here"))?.extract()?;
             let name = name.bind(py).to_string_lossy().into_owned();
-            self.told.lock().failed.push(FailedCheck { name, frame });
+            self.tell(|told| told.failed.push(FailedCheck { name, frame }));
         }
         self.add(Step::Check(name, held));
         Ok(())
@@ -75,7 +80,11 @@ impl Steps {
         if !self.any.load(Ordering::Acquire) {
             return false;
         }
-        let failed = std::mem::take(&mut self.told.lock().failed);
+        let mut told = self.told.lock();
+        let failed = told
+            .as_mut()
+            .map_or(Vec::new(), |told| std::mem::take(&mut told.failed));
+        drop(told);
         for check in &failed {
             log(&format!("{CHECK}: {}", check.name), probe);
             let key = FailureKey {
@@ -100,7 +109,7 @@ impl Steps {
         if !self.any.load(Ordering::Acquire) {
             return;
         }
-        let told = std::mem::take(&mut *self.told.lock());
+        let told = self.told.lock().take().unwrap_or_default();
         for step in &told.steps {
             match step {
                 Step::Check(name, held) => probe.check(&name.bind(py).to_string_lossy(), *held),

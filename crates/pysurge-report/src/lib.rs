@@ -9,6 +9,7 @@
 mod changes;
 pub mod classic;
 mod clock;
+pub mod compare;
 mod failures;
 mod fanout;
 pub mod find_max;
@@ -33,6 +34,8 @@ mod text;
 mod timeseries;
 
 pub use clock::LocalClock;
+pub use compare::{Glimpse, history_json, history_text};
+pub use compare::{compare_json, compare_markdown, compare_schema, compare_text};
 pub use fanout::{Fanout, Sink, SinkEnd};
 pub use find_max::{FindMax, LevelRecord, LevelSink, Screen, ScreenOptions, Watched};
 pub use find_max::{find_max_json, find_max_schema, find_max_svg, find_max_text};

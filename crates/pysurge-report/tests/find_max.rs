@@ -1,5 +1,7 @@
 //! What a search shows and leaves.
 
+#![expect(clippy::unwrap_used, reason = "the helpers of a test are part of the test")]
+
 use pysurge_core::account::Account;
 use pysurge_core::rate::Rate;
 use pysurge_core::search::{Found, Purpose, SearchEnd, Signal, SignalKind, Terms};

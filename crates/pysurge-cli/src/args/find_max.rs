@@ -20,7 +20,7 @@ pub(crate) struct FindMaxArgs {
     #[arg(value_hint = ValueHint::FilePath)]
     pub(crate) config: PathBuf,
 
-    /// What has to hold: "response_time.p99 < 300ms"; may be repeated [default: failures < 1%]
+    /// What has to hold, such as "failures < 1%"; may be repeated [default: failures < 1%]
     #[arg(long = "slo", value_name = "THRESHOLD")]
     pub(crate) objectives: Vec<String>,
 

@@ -25,6 +25,8 @@ pub(super) fn long_notes() -> String {
   pysurge run config.yml             fire until Ctrl+C
   pysurge run config.yml -d 1h30m --workers 4 --results /tmp/results
   pysurge find-max config.yml --slo \"response_time.p99 < 300ms\"
+  pysurge history                    list the runs so far
+  pysurge compare BASE NEW           say whether two runs differ
   pysurge control pause              ask the run that goes on to pause
   pysurge -c config.yml -d 5         the form of pysurge 1.0.1: five minutes
 
@@ -99,6 +101,26 @@ Exit codes:
   3    no rate held
   4    the generator's limit was reached before anything could be said
   130  stopped by Ctrl+C; what was known by then is shown";
+
+pub(super) const COMPARE_NOTES: &str = "\
+Examples:
+  pysurge compare main pr
+  pysurge compare main pr --fail-if \"response_time.p95 > +5%\"
+  pysurge compare main-1 pr-1 --base main-2 --base main-3 --new pr-2 --new pr-3
+  pysurge compare main pr --markdown > comment.md
+
+A difference is seen where its 95 % interval does not hold 0; the intervals hold together.
+
+Exit codes:
+  0    compared; no --fail-if was met
+  2    wrong usage, or a run cannot be read
+  3    a --fail-if was met";
+
+pub(super) const HISTORY_NOTES: &str = "\
+Examples:
+  pysurge history
+  pysurge history results --name shop --last 10
+  pysurge history --json | jq '.[-1].folder'";
 
 pub(super) const CONTROL_NOTES: &str = "\
 Examples:

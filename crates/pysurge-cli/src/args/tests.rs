@@ -141,6 +141,7 @@ fn the_other_commands_are_read() {
         ("pysurge schema config", Invocation::Schema(SchemaKind::Config)),
         ("pysurge schema summary", Invocation::Schema(SchemaKind::Summary)),
         ("pysurge schema find-max", Invocation::Schema(SchemaKind::FindMax)),
+        ("pysurge schema compare", Invocation::Schema(SchemaKind::Compare)),
     ] {
         assert_eq!(parse_line(line).ok(), Some(invocation), "{line}");
     }
@@ -284,6 +285,8 @@ fn help_texts() {
         ("check", "pysurge check --help"),
         ("plan", "pysurge plan --help"),
         ("find_max", "pysurge find-max --help"),
+        ("compare", "pysurge compare --help"),
+        ("history", "pysurge history --help"),
         ("control", "pysurge control --help"),
         ("control_scale", "pysurge control scale --help"),
         ("demo", "pysurge demo --help"),

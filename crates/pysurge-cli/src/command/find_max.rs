@@ -134,7 +134,7 @@ impl Expedition {
         ));
         let mut search = Search::new(self.terms.clone());
         let found = loop {
-            let level = match search.next() {
+            let level = match search.next_step() {
                 Step::Level(level) => level,
                 Step::Done(found) => break found,
             };

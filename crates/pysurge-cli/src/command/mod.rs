@@ -1,15 +1,20 @@
 //! The commands, one file each, and the way from a [`World`] to an exit code.
 
+mod compare;
 mod control;
 mod demo;
 mod find_max;
 mod fire;
+mod history;
 mod live;
 mod load;
 mod plan;
 mod print;
 mod recordings;
+mod runs;
 mod serve;
+
+pub(crate) use runs::RunError;
 
 use crate::args::{self, Invocation};
 use crate::error::{CliError, EXIT_INTERNAL};
@@ -67,6 +72,8 @@ fn dispatch(invocation: Invocation, world: &mut World) -> Result<u8, CliError> {
         Invocation::Check(check) => fire::check(check, world),
         Invocation::Plan(plan) => plan::plan(plan, world),
         Invocation::FindMax(args) => find_max::find_max(args, world),
+        Invocation::Compare(args) => compare::compare(&args, world),
+        Invocation::History(args) => history::history(&args, world),
         Invocation::Control(control) => control::control(&control, world),
         Invocation::Demo(demo) => demo::demo(demo, world),
         Invocation::Target(target) => serve::target(target, world),

@@ -18,6 +18,7 @@ pub(super) fn schema(kind: SchemaKind, world: &mut World) -> Result<u8, CliError
         SchemaKind::Config => format!("{:#}\n", pysurge_config::json_schema()),
         SchemaKind::Summary => pysurge_report::summary_schema(),
         SchemaKind::FindMax => pysurge_report::find_max_schema(),
+        SchemaKind::Compare => pysurge_report::compare_schema(),
     };
     print(&text, world)
 }

@@ -11,6 +11,7 @@
 //! observations: the stretches of a lone run, or the runs of a side that has several. What seconds have in common beyond a stretch widens
 //! further (`memory`).
 
+use super::CONFIDENCE;
 use super::column::Column;
 use super::resample::{Layout, Weights};
 use rand_distr::{ChiSquared, Distribution};
@@ -25,9 +26,9 @@ const FLAT_TOPS: usize = 6;
 /// A variance is made larger by at most this factor: what would call for more is a trend, and no more to be told from the run.
 const MAX_MEMORY: f64 = 8.0;
 
-/// The percentile of the greatest deviations that is taken for a confidence of 95 %: of runs of a minute, resamples deviate a little less than
-/// runs do, and at the nominal 0.95 up to 7 of 100 pairs of equal runs gave an alarm (the study in docs/how-to/compare-runs.md).
-const CALIBRATED: f64 = 0.98;
+/// The percentile of the greatest deviations that gives 95 % where both sides have a lone run: stretches tell a little too little of how runs deviate,
+/// and at the nominal 0.95 up to 7 of 100 pairs of equal runs gave an alarm (the study in docs/how-to/compare-runs.md).
+const OF_STRETCHES: f64 = 0.98;
 
 /// No interval reaches less far than that of a single measure whose distribution is normal.
 const LEAST_CRITICAL: f64 = 1.96;
@@ -39,6 +40,8 @@ pub(super) struct Family {
     narrow: [f64; 2],
     /// Per side: whether it has only one run.
     lone: [bool; 2],
+    /// The percentile of the greatest deviations that is taken.
+    share: f64,
     /// Per resample: the greatest deviation of any measure, in standard errors.
     greatest: Vec<f64>,
     /// Per resample: what makes a normal deviation one of Student's t.
@@ -75,6 +78,11 @@ impl Family {
         let freedom = counted.map(|(n, _)| n - 1.0).sum::<f64>().max(1.0);
         let chi = ChiSquared::new(freedom).expect("there is at least one degree of freedom");
         Self {
+            share: if several.contains(&true) {
+                CONFIDENCE
+            } else {
+                OF_STRETCHES
+            },
             lone: sides.map(|side| side.runs.len() == 1),
             narrow: independent.map(|n| (n / (n - 1.0).max(0.5)).sqrt()),
             greatest: vec![0.0; resamples],
@@ -84,8 +92,8 @@ impl Family {
         }
     }
 
-    /// Takes a measure in: its standard error; `None` where it has no value in too many resamples. `values` are the measured ones, and no
-    /// side's standard error is taken as less than its floor; both on the scale's own terms.
+    /// Takes a measure in: its standard error; `None` where it has no value in too many resamples. No side's
+    /// standard error is taken as less than its floor, which is on the scale's terms.
     #[expect(clippy::cast_precision_loss, reason = "some thousand resamples")]
     pub(super) fn add(
         &mut self,
@@ -154,7 +162,7 @@ impl Family {
             .map(|(a, b)| a * b)
             .collect();
         greatest.sort_by(f64::total_cmp);
-        let rank = (CALIBRATED * greatest.len() as f64).ceil() as usize;
+        let rank = (self.share * greatest.len() as f64).ceil() as usize;
         let found = greatest.get(rank.saturating_sub(1)).copied();
         found.unwrap_or(f64::INFINITY).max(LEAST_CRITICAL)
     }

@@ -389,7 +389,9 @@ fn weigh(measure: Measure, drawn: &[Weights; 2], family: &mut Family) -> Option<
             Column::Ratio { parts, .. } => parts.len(),
             Column::Quantile { of, .. } => of.blocks(),
         };
-        given.column.at(&vec![1; blocks])
+        let value = given.column.at(&vec![1; blocks]);
+        // A user's values may add up to more than a float holds.
+        value.filter(|value| value.is_finite())
     });
     if in_all == [None, None] {
         return None;
@@ -403,12 +405,14 @@ fn weigh(measure: Measure, drawn: &[Weights; 2], family: &mut Family) -> Option<
         new,
         base_count: sides[0].count,
         new_count: sides[1].count,
-        difference: base.zip(new).map(|(base, new)| new - base),
+        difference: base
+            .zip(new)
+            .map(|(base, new)| (new - base).clamp(f64::MIN, f64::MAX)),
         interval: None,
         relative: base
             .zip(new)
             .filter(|(base, _)| *base != 0.0)
-            .map(|(base, new)| (new - base) / base.abs()),
+            .map(|(base, new)| ((new - base) / base.abs()).clamp(f64::MIN, f64::MAX)),
         relative_interval: None,
         outcome: Outcome::NotEnoughData,
         why: None,
@@ -508,7 +512,12 @@ impl Compared {
                 ([low, high], relative)
             }
         };
-        let interval = |[low, high]: [f64; 2]| Interval { low, high };
+        // JSON has no infinite numbers.
+        let finite = |end: f64| end.clamp(f64::MIN, f64::MAX);
+        let interval = |[low, high]: [f64; 2]| Interval {
+            low: finite(low),
+            high: finite(high),
+        };
         comparison.interval = Some(interval(absolute));
         comparison.relative_interval = relative.map(interval);
         let is_duration = comparison.unit == Unit::Seconds;

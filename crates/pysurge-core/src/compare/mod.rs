@@ -44,7 +44,7 @@ use resample::Weights;
 /// The seed where none is given.
 pub const DEFAULT_SEED: u64 = 1;
 
-/// Resamples: the 95th percentile of their greatest deviation, which sets the width of all intervals, moves by some 2 % from seed to seed.
+/// Resamples: a high percentile of their greatest deviations, which sets the width of all intervals, moves by some 2 % from seed to seed.
 pub const RESAMPLES: usize = 2_000;
 
 /// The confidence that all intervals of a comparison together have.

@@ -118,7 +118,8 @@ impl Run {
 }
 
 fn total(test: &TestBlock) -> u64 {
-    test.planned + test.passed + test.failed + test.dropped
+    let counts = [test.passed, test.failed, test.dropped];
+    counts.into_iter().fold(test.planned, u64::saturating_add)
 }
 
 impl Cells {

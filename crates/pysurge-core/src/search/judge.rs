@@ -1,8 +1,9 @@
 //! Follows one level and says what came of it.
 //!
-//! In this order: a generator that did not keep its schedule is the generator's doing; an objective that was not met, or iterations that ended
-//! more slowly than they were planned, is the target's; else the level held. The pool may run out of threads because the target is slow; that
-//! is the target's limit, unless the target is as fast as at lower rates and only the threads are too few.
+//! It held where every objective was met and iterations ended as fast as they were planned, whatever the verdict on the generator: what a
+//! generator does wrong makes response times longer, never shorter. Where it failed and the generator did not keep its schedule, that is the
+//! generator's doing; else it is the target's. The pool may run out of threads because the target is slow; that is the target's limit, unless
+//! the target is as fast as at lower rates and only the threads are too few.
 
 use super::{Failing, Judged, Signal, SignalKind};
 use crate::account::Account;
@@ -144,19 +145,15 @@ impl Watch {
             .objective(summary)
             .or_else(|| self.behind(summary))
             .or_else(|| unfinished(summary));
+        let Some((signal, is_clear)) = of_target else {
+            return Judged::Held;
+        };
         let own = summary.verdict.causes.iter().find(|cause| {
-            let is_why = || of_target.is_some() && self.explains(cause);
-            is_own(cause.kind) && (cause.validity == Validity::Invalid || is_why())
+            is_own(cause.kind) && (cause.validity == Validity::Invalid || self.explains(cause))
         });
-        let few_threads = of_target
-            .as_ref()
-            .and_then(|_| too_few_threads(summary, lower_service_s));
-        if let Some(cause) = own.or(few_threads) {
-            return Judged::GeneratorLimited(failing(of_generator(cause), is_lasting(cause)));
-        }
-        match of_target {
-            Some((signal, is_clear)) => Judged::Failed(failing(signal, is_clear)),
-            None => Judged::Held,
+        match own.or_else(|| too_few_threads(summary, lower_service_s)) {
+            Some(cause) => Judged::GeneratorLimited(failing(of_generator(cause), is_lasting(cause))),
+            None => Judged::Failed(failing(signal, is_clear)),
         }
     }
 

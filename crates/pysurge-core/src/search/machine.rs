@@ -68,7 +68,7 @@ impl Search {
     }
 
     /// What to do next. The same again until [`Search::took`] is told what came of it.
-    pub fn next(&mut self) -> Step {
+    pub fn next_step(&mut self) -> Step {
         if let Some(level) = self.now {
             return Step::Level(level);
         }

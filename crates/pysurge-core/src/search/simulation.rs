@@ -108,7 +108,7 @@ fn search(terms: Terms, mut target: impl FnMut(&Level) -> Judged) -> (Found, u64
     let mut search = Search::new(terms);
     let (mut now_ns, mut levels) = (0, 0);
     loop {
-        match search.next() {
+        match search.next_step() {
             Step::Done(found) => return (found, now_ns, levels),
             Step::Level(level) => {
                 levels += 1;
@@ -189,19 +189,19 @@ impl Queue {
     fn fire(&mut self, level: &Level) -> Judged {
         let (settle_ns, hold_ns) = (level.settle_ns, level.hold_ns);
         let end_ns = settle_ns + hold_ns;
-        let seconds = usize::try_from(end_ns / NANOS_PER_SEC).unwrap() + 10;
-        let mut rows: Vec<TestRow> = vec![TestRow::default(); seconds];
+        let row_count = usize::try_from(end_ns / NANOS_PER_SEC).unwrap() + 10;
+        let mut rows: Vec<TestRow> = vec![TestRow::default(); row_count];
         let (mut at_s, mut free_s) = (0.0f64, 0.0f64);
         let mut total = Measures::default();
         let mut account = Account::default();
         loop {
             at_s += self.dice.exponential() / level.rate.per_s();
-            let at_ns = nanos(at_s);
-            if at_ns >= end_ns {
+            let arrival_ns = nanos(at_s);
+            if arrival_ns >= end_ns {
                 break;
             }
             free_s = free_s.max(at_s) + self.service_s;
-            if at_ns < settle_ns {
+            if arrival_ns < settle_ns {
                 continue;
             }
             account.planned += 1;

@@ -75,7 +75,9 @@ impl<'a> Condition<'a> {
         if number == 0 {
             return format!("{workers} at {} of {cpus}", percent(self.of_all_cpus));
         }
-        let share = percent(full.iter().sum::<f64>() / float(number));
+        let mean = full.iter().sum::<f64>() / float(number);
+        // What is above one core within the clocks' error is one core.
+        let share = percent(if mean <= ONE_CORE { mean.min(1.0) } else { mean });
         if self.generator.free_threaded {
             format!("{workers} at {share} of {cpus}")
         } else {

@@ -7,9 +7,12 @@
 //! | machine CPU | the machine's CPUs were 90 % busy, though the workers left room; threads woke late, or a worker used 10 % of a core, and so may want more |
 //! | swap | more than 64 MiB were swapped |
 //! | the greatest part of lateness, of what is longer than 1 ms | waited for the lock; no free thread; woke late |
+//! | the lock | no free thread, though there might be more: they come only when the lock is to be had, and its p99 is above 5 ms |
 //! | no free thread, where lateness does not tell but iterations are missing | all threads are there, or no more are to be had |
 
-use super::bounds::{CPU_BUSY, SLOW_TIMES, STOOD_STILL_EXPLAINS, TELLING_PART_NS, THREADS_IN_USE};
+use super::bounds::{
+    CPU_BUSY, LATE_DEGRADED_NS, SLOW_TIMES, STOOD_STILL_EXPLAINS, TELLING_PART_NS, THREADS_IN_USE,
+};
 use super::condition::Condition;
 use super::limits::THREADS_ADVICE;
 use super::symptom::Symptom;
@@ -78,7 +81,12 @@ impl Reason {
         }
         match part {
             Some(Part::WaitedForGil) if !condition.free_threaded() => Self::Gil,
-            Some(Part::NoFreeThread) if is_late => no_free_thread(evidence).unwrap_or(Self::Growing),
+            Some(Part::NoFreeThread) if is_late => match no_free_thread(evidence) {
+                Some(reason) => reason,
+                // A new thread needs the interpreter, too, and does not come where others keep it.
+                None if waits_for_gil(evidence) && !condition.free_threaded() => Self::Gil,
+                None => Self::Growing,
+            },
             Some(Part::WokeLate | Part::WaitedForGil) if is_late => Self::WokeLate,
             _ => no_free_thread(evidence).unwrap_or(Self::Unknown),
         }
@@ -147,6 +155,12 @@ fn no_free_thread(evidence: &Evidence<'_>) -> Option<Reason> {
     } else {
         Some(Reason::FewThreads)
     }
+}
+
+/// Whether threads got the interpreter's lock only by force, after Python's switch interval.
+fn waits_for_gil(evidence: &Evidence<'_>) -> bool {
+    let waits = &evidence.measures.lateness_parts.waited_for_gil;
+    waits.quantile_ns(0.99).is_some_and(|ns| ns > LATE_DEGRADED_NS)
 }
 
 fn uses_all_threads(evidence: &Evidence<'_>) -> bool {

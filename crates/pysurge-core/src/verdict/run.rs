@@ -32,8 +32,8 @@ pub(super) fn causes<'a>(
         explained: explained.collect(),
         condition,
     };
-    let worker_cpu = run.worker_cpu();
     let machine_cpu = run.machine_cpu();
+    let worker_cpu = run.worker_cpu(machine_cpu.is_none());
     // Where the CPU is full, threads wait for the interpreter because of that.
     let has_room = worker_cpu.is_none() && machine_cpu.is_none();
     let found = [
@@ -48,14 +48,16 @@ pub(super) fn causes<'a>(
 }
 
 impl Run<'_> {
-    fn worker_cpu(&self) -> Option<Cause> {
+    /// Where others fill the machine, a worker that is only crowded is so because of them.
+    fn worker_cpu(&self, left_alone: bool) -> Option<Cause> {
         let cpu = self.condition.cpu();
         let standing = if self.tests.is_empty() {
             Validity::Valid
         } else if self.has_users() && cpu >= CPU_FULL {
             Validity::Invalid
         } else {
-            degraded_if(cpu >= CPU_FULL || (self.has_users() && cpu >= CPU_CROWDED))
+            let crowded = self.has_users() && left_alone && cpu >= CPU_CROWDED;
+            degraded_if(cpu >= CPU_FULL || crowded)
         };
         let validity = self.grade(Reason::WorkerCpu, standing)?;
         let from = [CPU_FULL, CPU_BUSY].into_iter().find(|from| cpu >= *from);

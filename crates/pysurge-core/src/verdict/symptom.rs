@@ -63,11 +63,10 @@ impl<'a> Symptom<'a> {
             let beside = if measures.service_time.is_empty() {
                 String::new()
             } else {
-                let service = format_span(service_ns(self.evidence));
-                format!(" beside a median service time of {service}")
+                format!(", service time p50 {}", format_span(service_ns(self.evidence)))
             };
             said.push(format!(
-                "{} of the iterations started late, p99 {}{beside}",
+                "{} of iterations started late (p99 {}{beside})",
                 percent(self.late_share()),
                 format_span(late_ns)
             ));
@@ -82,7 +81,7 @@ impl<'a> Symptom<'a> {
         if self.missed > Validity::Valid && self.waiting > 0 {
             said.push(of(self.waiting, "wait to be started"));
         }
-        said.join(", and ")
+        said.join(" and ")
     }
 }
 

@@ -13,6 +13,7 @@ const MIN_RATES: usize = 3;
 
 /// What the marks are.
 const KEY: &str = "● p99 held  × p99 failed  · p50";
+const GENERATOR_KEY: &str = "  g generator";
 
 /// What a time may be at the edge of a drawing: 1, 2 and 5 times powers of ten, nanoseconds.
 const STEPS: [f64; 3] = [1.0, 2.0, 5.0];
@@ -103,12 +104,12 @@ pub(super) fn drawing(search: &FindMax, style: Style) -> Vec<String> {
         .collect();
     rates.sort_unstable();
     rates.dedup();
-    let times = search
+    let drawn = search
         .levels
         .iter()
         .flat_map(|level| [level.response_time.p50_s, level.response_time.p99_s])
         .flatten();
-    let Some(scale) = TimeScale::of(times).filter(|_| rates.len() >= MIN_RATES) else {
+    let Some(scale) = TimeScale::of(drawn).filter(|_| rates.len() >= MIN_RATES) else {
         return Vec::new();
     };
     let labels: Vec<(usize, String)> = scale
@@ -129,24 +130,28 @@ pub(super) fn drawing(search: &FindMax, style: Style) -> Vec<String> {
     order.sort_by_key(|level| level.state == LevelState::Held);
     for is_p99 in [false, true] {
         for level in &order {
-            let times = &level.response_time;
-            let (time_s, mark, paint) = match (is_p99, level.state) {
-                (false, _) => (times.p50_s, '·', Paint::Plain),
-                (true, LevelState::Held) => (times.p99_s, '●', Paint::Good),
-                (true, LevelState::Failed) => (times.p99_s, '×', Paint::Bad),
-                (true, LevelState::GeneratorLimited) => (times.p99_s, 'g', Paint::Doubtful),
+            let of = &level.response_time;
+            let (shown_s, mark, paint) = match (is_p99, level.state) {
+                (false, _) => (of.p50_s, '·', Paint::Plain),
+                (true, LevelState::Held) => (of.p99_s, '●', Paint::Good),
+                (true, LevelState::Failed) => (of.p99_s, '×', Paint::Bad),
+                (true, LevelState::GeneratorLimited) => (of.p99_s, 'g', Paint::Doubtful),
             };
-            if let Some(time_s) = time_s {
+            if let Some(time_s) = shown_s {
                 let column = cell(level.rate_per_s / highest, columns);
                 canvas[row_of(scale.share(time_s))][column] = (mark, paint);
             }
         }
     }
-    let indented = format!("{:gutter$}  {KEY}", "");
+    let with_generator = order
+        .iter()
+        .any(|level| level.state == LevelState::GeneratorLimited);
+    let key = format!("{KEY}{}", if with_generator { GENERATOR_KEY } else { "" });
+    let indented = format!("{:gutter$}  {key}", "");
     let key = if width(&indented) <= style.width() {
         indented
     } else {
-        KEY.to_owned()
+        key
     };
     let mut lines = vec![style.paint(Paint::Quiet, &key)];
     for (row, cells) in canvas.iter().enumerate().rev() {

@@ -15,6 +15,7 @@ pub use sink::{LevelSink, Watched};
 pub use text::{find_max_text, sentence};
 
 use pysurge_core::account::Account;
+use pysurge_core::rate::Rate;
 use pysurge_core::search::{Found, Judged, Level, Purpose, SearchEnd, Signal, Terms, Watch};
 use pysurge_core::summary::{Durations, Summary, ThresholdResult};
 use pysurge_core::verdict::Verdict;
@@ -150,7 +151,7 @@ impl FindMax {
             objectives,
             terms: TermsRecord {
                 start_rate_per_s: terms.start.per_s(),
-                max_rate_per_s: terms.max.map(|max| max.per_s()),
+                max_rate_per_s: terms.max.map(Rate::per_s),
                 precision: terms.precision,
                 settle_s: seconds(terms.settle_ns),
                 hold_s: seconds(terms.hold_ns),
@@ -174,9 +175,9 @@ impl FindMax {
         self.elapsed_s = seconds(elapsed_ns);
         let mut result = ResultRecord {
             end: found.end,
-            held_rate_per_s: found.held.map(|rate| rate.per_s()),
+            held_rate_per_s: found.held.map(Rate::per_s),
             confirmed: found.is_confirmed,
-            failed_rate_per_s: found.failed.map(|rate| rate.per_s()),
+            failed_rate_per_s: found.failed.map(Rate::per_s),
             at_least: found.is_at_least(),
             limit: found.limit.clone(),
             text: String::new(),

@@ -222,7 +222,7 @@ impl<'a> Plot<'a> {
     }
 
     /// A line through what was seen at the rates that held; the last try of a rate counts.
-    fn curve(&self, class: &str, of: fn(&Durations) -> Option<f64>) -> String {
+    fn curve(&self, class: &str, of: Figure) -> String {
         let mut levels: Vec<&LevelRecord> = self
             .search
             .levels
@@ -248,7 +248,7 @@ impl<'a> Plot<'a> {
         format!("    <path class=\"{class}\" d=\"M{}\"/>\n", points.join(" L"))
     }
 
-    fn marks(&self, name: &str, class: &str, of: fn(&Durations) -> Option<f64>) -> String {
+    fn marks(&self, name: &str, class: &str, of: Figure) -> String {
         let mut svg = String::new();
         for level in &self.search.levels {
             let Some(time_s) = of(&level.response_time) else {
@@ -283,8 +283,11 @@ impl<'a> Plot<'a> {
     }
 }
 
+/// One figure of many times.
+type Figure = fn(&Durations) -> Option<f64>;
+
 /// What is drawn: its name, its class and where it stands.
-const LINES: [(&str, &str, fn(&Durations) -> Option<f64>); 3] = [
+const LINES: [(&str, &str, Figure); 3] = [
     ("p50", "p50", |times| times.p50_s),
     ("p95", "p95", |times| times.p95_s),
     ("p99", "p99", |times| times.p99_s),

@@ -38,7 +38,7 @@ struct State {
     is_tty: bool,
     style: Style,
     quiet: bool,
-    /// Warnings that were shown: every level would repeat them.
+    /// Warnings that were shown, without their numbers: every level would repeat them.
     warned: BTreeSet<String>,
 }
 
@@ -72,11 +72,12 @@ impl Screen {
         }
     }
 
-    /// Warns, once.
+    /// Warns, once; a warning that differs in numbers only is the same one at another rate.
     pub fn warn(&self, text: &str) {
         let mut state = self.lock();
         let text = one_line(text);
-        if state.warned.insert(text.clone()) {
+        let shape: String = text.chars().filter(|c| !c.is_ascii_digit()).collect();
+        if state.warned.insert(shape) {
             let warning = state.style.paint(Paint::Doubtful, "warning");
             state.write(&format!("{warning}: {text}"));
         }
@@ -144,14 +145,14 @@ impl Screen {
 }
 
 impl State {
-    fn write(&self, line: &str) {
-        let write = || {
+    fn write(&self, text: &str) {
+        let put = || {
             let mut writer = self.writer.lock();
-            let _ = writeln!(writer, "{line}").and_then(|()| writer.flush());
+            let _ = writeln!(writer, "{text}").and_then(|()| writer.flush());
         };
         match &self.live {
-            Some(live) => live.above(write),
-            None => write(),
+            Some(live) => live.above(put),
+            None => put(),
         }
     }
 }

@@ -273,6 +273,29 @@ fn what_is_short_and_frequent_does_not_hide_what_is_long_and_rare() {
 }
 
 #[test]
+fn threads_that_cannot_be_made_for_want_of_the_lock() {
+    let growing = |gil_ns| {
+        let mut test = Test::default().late(Late::Thread, 80 * MS);
+        test.measures.lateness_parts.waited_for_gil.record_n(gil_ns, 50);
+        test
+    };
+    let machine = Machine::default();
+    let free = Machine {
+        free_threaded: true,
+        ..Machine::default()
+    };
+    check("forced", &machine, &[growing(6 * MS)], (Invalid, &[Gil]));
+    check("given", &machine, &[growing(4 * MS)], (Invalid, &[IsLate]));
+    check("none", &free, &[growing(6 * MS)], (Invalid, &[IsLate]));
+    check(
+        "all made",
+        &machine,
+        &[growing(6 * MS).full(2)],
+        (Invalid, &[Threads]),
+    );
+}
+
+#[test]
 fn missing_iterations_have_a_reason_too() {
     let dropped = || Test::default().dropped(100);
     for (name, machine, test, expected) in [

@@ -42,8 +42,7 @@ fn the_cpu_of_an_open_test() {
     check(
         &Machine::default().cpu(&[0.91, 0.3]),
         &[late],
-        "1 of 2 workers at 91 % CPU: 53.2/s is the limit of this test on this machine; 10 % of the iterations started late, p99 2.10 s beside a \
-         median service time of 10.0 ms, and 320 of 1,000 planned iterations were never started\n  \
+        "1 of 2 workers at 91 % CPU: 53.2/s is the limit of this test on this machine; 10 % of iterations started late (p99 2.10 s, service time p50 10.0 ms) and 320 of 1,000 planned iterations were never started\n  \
          > move work out of run(), add cores, or see docs/how-to/scale.md",
     );
     let mut busy = Test::default();
@@ -62,6 +61,11 @@ fn the_cpu_of_an_open_test() {
         "2 workers at 96 % CPU: 100/s is near the limit of this test on this machine, and service times contain the wait for the CPU\n  \
          > move work out of run(), add cores, or see docs/how-to/scale.md",
     );
+    let text = said(&Machine::default().cpu(&[1.02, 1.0]), &[Test::users()]);
+    assert!(
+        text.starts_with("2 workers at 100 % CPU: 100/s is the limit"),
+        "{text}"
+    );
     let many = Machine::default().cpu(&[0.5; 4]);
     let text = said(&many, &[Test::users()]);
     assert!(
@@ -78,8 +82,7 @@ fn threads() {
             .service(500 * MS, 1_000)
             .late(Late::Thread, 3 * S)
             .full(2)],
-        "buy: all 2 threads were busy, and 100/s of 500 ms each need about 52: 10 % of the iterations started late, p99 3.00 s beside a median \
-         service time of 500 ms\n  \
+        "buy: all 2 threads were busy, and 100/s of 500 ms each need about 52: 10 % of iterations started late (p99 3.00 s, service time p50 500 ms)\n  \
          > raise `max_duration` of the test, which sizes its pool, or `max_threads` where that is the limit; if iterations take longer then, it is \
          the target that cannot do more",
     );
@@ -90,8 +93,7 @@ fn threads() {
             .and_service(2 * S, 20)
             .late(Late::Thread, 1_500 * MS)
             .full(20)],
-        "buy: the target got slow, up to 2.00 s, and all 20 threads were busy: 10 % of the iterations started late, p99 1.50 s beside a median \
-         service time of 1.00 ms\n  \
+        "buy: the target got slow, up to 2.00 s, and all 20 threads were busy: 10 % of iterations started late (p99 1.50 s, service time p50 1.00 ms)\n  \
          > response times count the wait and stand, service times do not; to let all that are due wait at the target, raise `max_duration` or \
          `max_threads` (up to about 202 threads)",
     );
@@ -105,7 +107,7 @@ fn threads() {
     check(
         &Machine::default(),
         &[Test::users().late(Late::Thread, 3 * S).full(4)],
-        "buy: all 4 threads were busy: 10 % of the iterations started late, p99 3.00 s beside a median service time of 10.0 ms\n  \
+        "buy: all 4 threads were busy: 10 % of iterations started late (p99 3.00 s, service time p50 10.0 ms)\n  \
          > raise `max_threads` to the number of users, or ask for fewer users",
     );
 }
@@ -115,8 +117,7 @@ fn the_machine() {
     check(
         &Machine::default().cpu(&[0.3, 0.32]).machine_cpu(0.97),
         &[Test::default().late(Late::Woke, 20 * MS)],
-        "the machine's 2 CPUs were 97 % busy, at most 31 % with the workers: 10 % of the iterations started late, p99 20.0 ms beside a median \
-         service time of 10.0 ms\n  \
+        "the machine's 2 CPUs were 97 % busy, at most 31 % with the workers: 10 % of iterations started late (p99 20.0 ms, service time p50 10.0 ms)\n  \
          > stop what else runs here, let the target run on another machine, add cores, or see docs/how-to/scale.md",
     );
     check(
@@ -134,7 +135,7 @@ fn the_machine() {
     check(
         &Machine::default(),
         &[Test::default().late(Late::Woke, 20 * MS)],
-        "buy: threads woke late: 10 % of the iterations started late, p99 20.0 ms beside a median service time of 10.0 ms\n  \
+        "buy: threads woke late: 10 % of iterations started late (p99 20.0 ms, service time p50 10.0 ms)\n  \
          > power saving, virtualisation or bursts of other work delay timers: see what else this machine does, or take another",
     );
 }
@@ -144,7 +145,7 @@ fn the_interpreter() {
     check(
         &Machine::default(),
         &[Test::default().late(Late::Gil, 20 * MS)],
-        "threads waited for Python's interpreter lock: 10 % of the iterations started late, p99 20.0 ms beside a median service time of 10.0 ms\n  \
+        "threads waited for Python's interpreter lock: 10 % of iterations started late (p99 20.0 ms, service time p50 10.0 ms)\n  \
          > a thread that computes, or a C extension that holds the lock, keeps the others waiting: move that out of run(), use a client that \
          releases the lock, add workers, or see docs/how-to/scale.md",
     );

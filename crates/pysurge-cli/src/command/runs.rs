@@ -1,0 +1,188 @@
+//! Runs that are over, read from their folders.
+
+use pysurge_core::compare::{Source, SourceError};
+use pysurge_core::summary::{SCHEMA_VERSION, Summary};
+use serde_json::Value;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The file in a run's folder.
+pub(super) const SUMMARY: &str = "summary.json";
+
+/// A summary has at most some hundred blocks of some KiB per test; what is longer is something else.
+const MAX_BYTES: u64 = 1 << 28;
+
+/// Why a run cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RunError {
+    #[error("there is no run {}", .0.display())]
+    NotFound(PathBuf),
+    #[error("the folder {} holds no summary.json", path.display())]
+    NoSummary { path: PathBuf, holds_runs: bool },
+    #[error("failed to read {}", path.display())]
+    Unreadable { path: PathBuf, source: io::Error },
+    #[error("{} is too long for a summary", .0.display())]
+    TooLong(PathBuf),
+    #[error("{} is broken JSON: line {line}, column {column}: {what}", path.display())]
+    NotJson {
+        path: PathBuf,
+        line: usize,
+        column: usize,
+        what: String,
+    },
+    #[error("{} is no summary of a pysurge run", .0.display())]
+    NotSummary(PathBuf),
+    #[error("{} has a form of version {version}; this pysurge reads version {SCHEMA_VERSION}", path.display())]
+    OtherVersion { path: PathBuf, version: String },
+    #[error("{} was written by pysurge {version} and lacks what a comparison needs: {what}", path.display())]
+    OtherForm {
+        path: PathBuf,
+        version: String,
+        what: String,
+    },
+    #[error("{}: {source}", path.display())]
+    NoSource { path: PathBuf, source: SourceError },
+    #[error("no run has a test {name}")]
+    NoTest { name: String, known: Vec<String> },
+    #[error("there is no folder {}", .0.display())]
+    NoFolder(PathBuf),
+    #[error("failed to list the folder {}", path.display())]
+    NoListing { path: PathBuf, source: io::Error },
+}
+
+impl RunError {
+    /// What to do about it, where we know.
+    pub(crate) fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::NotFound(_) => {
+                "name a run's folder or its summary.json; `pysurge history` lists the runs of pysurge-results"
+                    .to_owned()
+            }
+            Self::NoSummary {
+                path,
+                holds_runs: true,
+            } => {
+                format!(
+                    "it holds runs: name one of them; `pysurge history {}` lists them",
+                    path.display()
+                )
+            }
+            Self::NoSummary { .. } => {
+                "a run's folder has one from its first second on; name another folder".to_owned()
+            }
+            Self::OtherVersion { .. } => "compare with the pysurge that wrote it, or a later one".to_owned(),
+            Self::OtherForm { .. } => "run it again with this pysurge".to_owned(),
+            Self::NoSource {
+                source: SourceError::Unfinished,
+                ..
+            } => "wait for its end, or run it again; figures over time are written at the end".to_owned(),
+            Self::NoTest { known, .. } => format!("there are: {}", known.join(", ")),
+            Self::NoFolder(_) => {
+                "runs are kept in pysurge-results, unless `pysurge run` had --results DIR or --no-results"
+                    .to_owned()
+            }
+            _ => return None,
+        })
+    }
+
+    /// What the system said.
+    pub(crate) fn cause(&self) -> Option<&io::Error> {
+        match self {
+            Self::Unreadable { source, .. } | Self::NoListing { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}
+
+/// A run by its folder or its summary.
+pub(super) fn read(named: &Path, cwd: &Path) -> Result<Source, RunError> {
+    let mut shown = named.to_path_buf();
+    let mut path = cwd.join(named);
+    if path.is_dir() {
+        if !path.join(SUMMARY).is_file() {
+            return Err(RunError::NoSummary {
+                path: shown,
+                holds_runs: holds_runs(&path),
+            });
+        }
+        path.push(SUMMARY);
+        shown.push(SUMMARY);
+    }
+    let json = bytes(&path, &shown)?;
+    let summary = parse(&json, &shown)?;
+    Source::new(named.display().to_string(), summary).map_err(|source| RunError::NoSource {
+        path: named.to_path_buf(),
+        source,
+    })
+}
+
+/// The bytes of a summary.
+pub(super) fn bytes(path: &Path, shown: &Path) -> Result<Vec<u8>, RunError> {
+    let unreadable = |source: io::Error| match source.kind() {
+        io::ErrorKind::NotFound => RunError::NotFound(shown.to_path_buf()),
+        _ => RunError::Unreadable {
+            path: shown.to_path_buf(),
+            source,
+        },
+    };
+    if fs::metadata(path).map_err(unreadable)?.len() > MAX_BYTES {
+        return Err(RunError::TooLong(shown.to_path_buf()));
+    }
+    fs::read(path).map_err(unreadable)
+}
+
+fn holds_runs(path: &Path) -> bool {
+    let entries = fs::read_dir(path).into_iter().flatten().flatten();
+    entries
+        .into_iter()
+        .any(|entry| entry.path().join(SUMMARY).is_file())
+}
+
+fn parse(json: &[u8], shown: &Path) -> Result<Summary, RunError> {
+    let path = || shown.to_path_buf();
+    let error = match serde_json::from_slice::<Summary>(json) {
+        Ok(summary) if summary.schema_version == SCHEMA_VERSION => return Ok(summary),
+        Ok(summary) => {
+            return Err(RunError::OtherVersion {
+                path: path(),
+                version: summary.schema_version.to_string(),
+            });
+        }
+        Err(error) => error,
+    };
+    let what = || {
+        // The place is told apart from it.
+        let text = error.to_string();
+        text.split(" at line ").next().unwrap_or_default().to_owned()
+    };
+    let value: Value = match serde_json::from_slice(json) {
+        Ok(value) => value,
+        Err(error) => {
+            let text = error.to_string();
+            return Err(RunError::NotJson {
+                path: path(),
+                line: error.line(),
+                column: error.column(),
+                what: text.split(" at line ").next().unwrap_or_default().to_owned(),
+            });
+        }
+    };
+    let (Some(version), Some(form)) = (
+        value["pysurge_version"].as_str(),
+        value["schema_version"].as_u64(),
+    ) else {
+        return Err(RunError::NotSummary(path()));
+    };
+    if form != u64::from(SCHEMA_VERSION) {
+        return Err(RunError::OtherVersion {
+            path: path(),
+            version: form.to_string(),
+        });
+    }
+    Err(RunError::OtherForm {
+        path: path(),
+        version: version.to_owned(),
+        what: what(),
+    })
+}
