@@ -72,7 +72,9 @@ def test_the_report_says_everything_on_stdout(run_pysurge, tmp_path):
         assert re.search(rf"^  {name} ", report, re.M), name
     assert re.search(r"metric +count +mean +min +p50 +p95 +p99 +max\n +size +20 +3 ", report)
     assert re.search(r"20 .*LookupError", report), "failures are one group, with a count"
-    assert report.count("nobody knows") <= 3, "and one message and traceback"
+    failures, _, slowest = report.partition("slowest")
+    assert failures.count("nobody knows") <= 3, "and one message and traceback"
+    assert slowest.count("nobody knows") <= 3, "and beside the slowest iterations"
     assert re.search(r'File "\S*cases\.py", line \d+, in run', report)
     assert report.endswith(f"results: {run_folder(tmp_path).relative_to(tmp_path)}\n")
 
@@ -169,7 +171,7 @@ def test_the_run_folder_has_summary_log_and_config(run_pysurge, tmp_path):
     done = run_pysurge("run load.yml -d 1s", project("Quick", "Failing"))
     folder = run_folder(tmp_path)
     assert re.fullmatch(r"\d{8}-\d{6}-load", folder.name)
-    assert sorted(path.name for path in folder.iterdir()) == ["config.yml", "run.log", "summary.json"]
+    assert sorted(path.name for path in folder.iterdir()) == ["config.yml", "run.log", "summary.json", "timeseries.csv"]
     result = summary(tmp_path)
     assert (result["status"], result["stop_cause"], result["exit_code"]) == ("finished", "duration", done.returncode)
     assert (result["name"], result["schema_version"]) == ("load", 1)

@@ -69,7 +69,8 @@ def test_every_form_is_judged(run_pysurge, tmp_path):
     assert states(tmp_path) == {expression: wanted[holds] for expression, holds in JUDGED}
     for result in summary(tmp_path)["thresholds"]:
         assert (result["actual"] is None) == (result["state"] == "no_data")
-        assert result["actual_text"] in done.stdout
+        # Of so many, those that hold are only counted.
+        assert result["state"] == "passed" or result["actual_text"] in done.stdout
     assert "no data" in done.stdout
 
 

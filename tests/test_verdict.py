@@ -245,7 +245,8 @@ def test_an_invalid_run_goes_before_a_failed_threshold(run_pysurge, tmp_path):
 def test_the_verdict_is_live(start_on_terminal, tmp_path):
     terminal = start_on_terminal("run c.yml -d 60s --workers 1", project(BURN, rate=1000))
     terminal.err.wait_for("(?i)invalid")
-    assert json.loads(next(tmp_path.glob("pysurge-results/*/summary.json")).read_text())["status"] == "running"
+    path = until(lambda: next(tmp_path.glob("pysurge-results/*/summary.json"), None), "a summary while it runs")
+    assert json.loads(path.read_text())["status"] == "running"
     terminal.press(b"\x03")
     terminal.err.wait_for("stopping")
     assert terminal.wait() in {0, 130}

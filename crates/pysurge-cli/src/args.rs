@@ -64,6 +64,12 @@ pub(crate) fn parse(args: &[OsString], columns: Option<u16>) -> Result<Invocatio
         return classic(cli.classic, &mut command);
     };
     Ok(match subcommand {
+        Subcommands::Run(run) if run.judged.writes_one_file_twice() => {
+            return Err(command.error(
+                ErrorKind::ArgumentConflict,
+                "`--junit` and `--samples` name the same file; give each its own",
+            ));
+        }
         Subcommands::Run(run) => Invocation::Run { run, classic: false },
         Subcommands::Check(check) => Invocation::Check(check),
         Subcommands::Plan(plan) if plan.json && plan.svg_to_stdout() => {
@@ -316,6 +322,12 @@ pub(crate) struct JudgeArgs {
     /// Write every iteration as a line of FILE.csv, or of FILE.csv.zst
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) samples: Option<PathBuf>,
+}
+
+impl JudgeArgs {
+    fn writes_one_file_twice(&self) -> bool {
+        self.junit.is_some() && self.junit == self.samples
+    }
 }
 
 /// What of the config is taken, and what otherwise than it stands there.

@@ -73,6 +73,8 @@ pub struct TerminalOptions {
     pub results: Option<PathBuf>,
     /// The file of samples, named below it.
     pub samples: Option<PathBuf>,
+    /// What to type to compare this run with the one before, below both.
+    pub compare: Option<String>,
     /// The time of day.
     pub clock: LocalClock,
 }
@@ -372,6 +374,12 @@ impl Terminal {
         let kept: Vec<String> = kept
             .into_iter()
             .filter_map(|(what, path)| Some(format!("{what}: {}", path.as_ref()?.display())))
+            .chain(
+                self.options
+                    .compare
+                    .iter()
+                    .map(|command| format!("compare: {command}")),
+            )
             .collect();
         if !kept.is_empty() {
             self.out("")?;

@@ -76,6 +76,7 @@ fn terminal(change: impl FnOnce(&mut TerminalOptions)) -> (Terminal, Buffer, Buf
         keys: false,
         results: Some(PathBuf::from("pysurge-results/20180914-185137-demo")),
         samples: None,
+        compare: None,
         clock: LocalClock::new(|| WALL_NS).in_utc(),
     };
     change(&mut options);

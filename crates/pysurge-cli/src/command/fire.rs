@@ -302,6 +302,7 @@ impl Job {
             keys: keys && world.keyboard.as_ref().is_some_and(is_in_foreground),
             results: folder.map(|path| path.strip_prefix(&world.cwd).unwrap_or(path).to_path_buf()),
             samples: self.samples.clone(),
+            compare: folder.and_then(|folder| super::runs::comparison(folder, &world.cwd)),
             clock,
         })
     }

@@ -1,11 +1,39 @@
 //! Runs that are over, read from their folders.
 
-use pysurge_core::compare::{Source, SourceError};
+use pysurge_core::compare::{Source, SourceError, run_before};
 use pysurge_core::summary::{SCHEMA_VERSION, Summary};
 use serde_json::Value;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+
+/// What to type to compare a run with the one of its name before it in the same results folder; `None` where there is none that can be
+/// compared. Names count from `cwd`.
+pub(super) fn comparison(folder: &Path, cwd: &Path) -> Option<String> {
+    let (results, this) = (folder.parent()?, folder.file_name()?.to_str()?);
+    let entries = fs::read_dir(results).ok()?.filter_map(Result::ok);
+    let names: Vec<String> = entries
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let before = run_before(&names, this);
+    let before = before
+        .into_iter()
+        .find(|name| results.join(name).join(SUMMARY).is_file())?;
+    let shown = results.strip_prefix(cwd).unwrap_or(results);
+    let quoted = |name: &str| in_shell(&shown.join(name).to_string_lossy());
+    Some(format!("pysurge compare {} {}", quoted(before), quoted(this)))
+}
+
+/// A word as a shell takes it.
+fn in_shell(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:,@%=".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
 
 /// The file in a run's folder.
 pub(super) const SUMMARY: &str = "summary.json";
@@ -185,4 +213,31 @@ fn parse(json: &[u8], shown: &Path) -> Result<Summary, RunError> {
         version: version.to_owned(),
         what: what(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_comparison_with_the_run_before_is_ready_to_be_typed() {
+        let cwd = tempfile::tempdir().unwrap();
+        let results = cwd.path().join("my results");
+        for name in [
+            "20260101-000000-shop",
+            "20260102-000000-shop",
+            "20260103-000000-shop",
+            "20260102-000000-bar",
+        ] {
+            fs::create_dir_all(results.join(name)).unwrap();
+        }
+        let this = results.join("20260103-000000-shop");
+        assert_eq!(comparison(&this, cwd.path()), None, "nothing there has a summary");
+        fs::write(results.join("20260101-000000-shop").join(SUMMARY), "{}").unwrap();
+        assert_eq!(
+            comparison(&this, cwd.path()).unwrap(),
+            "pysurge compare 'my results/20260101-000000-shop' 'my results/20260103-000000-shop'"
+        );
+        assert_eq!(in_shell("it's"), r"'it'\''s'");
+    }
 }

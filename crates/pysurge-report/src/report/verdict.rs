@@ -63,7 +63,7 @@ fn causes(summary: &Summary, style: Style) -> Vec<String> {
     let causes = &summary.verdict.causes;
     let lead = match summary.verdict.validity {
         Validity::Valid | Validity::Degraded => "Read the figures with this in mind:",
-        Validity::Invalid => "The schedule was not kept, so read the figures with care:",
+        Validity::Invalid => "The figures are the generator's, or part of them is missing:",
     };
     let mut lines = item("  ", lead, style);
     for cause in causes.iter().take(MAX_CAUSES) {
