@@ -1,4 +1,4 @@
-"""What a test case tells of its iterations, and what the run keeps of them: checks, steps, counts, evidence, single iterations, truth."""
+"""What a test case tells of its iterations and what the run keeps of them: checks, steps, counts, evidence, samples, truth."""
 
 import csv
 import json
@@ -226,7 +226,7 @@ def run(self):
 
 
 def test_a_known_distribution_comes_out_with_exact_quantiles(run_pysurge, tmp_path):
-    """Figures whose distribution is known go the whole way, in two workers: in summary and time series they have its quantiles."""
+    """Figures whose distribution is known go the whole way, in two workers, and have its quantiles in the end."""
     body = """
 def run(self):
     x = float(self.kwargs["x"])
