@@ -2,13 +2,14 @@
 //! knows nothing but `self`; a test case that tells nothing pays for one look.
 
 use crate::base::TestCaseBase;
+use once_cell::race::OnceBox;
 use parking_lot::Mutex;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 use pysurge_core::failure::{FailureKey, Phase};
 use pysurge_engine::{Probe, clock};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Steps kept of one iteration: more than any has that is meant to be one. Further ones are counted as refused.
 const MAX_STEPS: usize = 1_000_000;
@@ -38,13 +39,10 @@ struct Told {
 }
 
 /// What one instance has told so far.
+///
+/// One word in every instance: an instance is made for each iteration, and most never tell anything.
 #[derive(Default)]
-pub(crate) struct Steps {
-    /// Whether it told anything.
-    any: AtomicBool,
-    /// Made when it tells something: most instances never do.
-    told: Mutex<Option<Box<Told>>>,
-}
+pub(crate) struct Steps(OnceBox<Mutex<Told>>);
 
 impl Steps {
     /// Keeps one thing.
@@ -59,8 +57,7 @@ impl Steps {
     }
 
     fn tell(&self, what: impl FnOnce(&mut Told)) {
-        what(self.told.lock().get_or_insert_default());
-        self.any.store(true, Ordering::Release);
+        what(&mut self.0.get_or_init(Box::default).lock());
     }
 
     /// Keeps a check.
@@ -77,14 +74,10 @@ impl Steps {
 
     /// Fails the iteration for the checks of a phase that were to do so. True where there was one.
     pub(crate) fn fail(&self, probe: &mut Probe<'_>, phase: Phase, log: impl Fn(&str, &Probe<'_>)) -> bool {
-        if !self.any.load(Ordering::Acquire) {
+        let Some(told) = self.0.get() else {
             return false;
-        }
-        let mut told = self.told.lock();
-        let failed = told
-            .as_mut()
-            .map_or(Vec::new(), |told| std::mem::take(&mut told.failed));
-        drop(told);
+        };
+        let failed = std::mem::take(&mut told.lock().failed);
         for check in &failed {
             log(&format!("{CHECK}: {}", check.name), probe);
             let key = FailureKey {
@@ -106,10 +99,10 @@ impl Steps {
 
     /// Hands everything over, at the end of the iteration.
     pub(crate) fn hand_over(&self, py: Python<'_>, probe: &mut Probe<'_>) {
-        if !self.any.load(Ordering::Acquire) {
+        let Some(told) = self.0.get() else {
             return;
-        }
-        let told = self.told.lock().take().unwrap_or_default();
+        };
+        let told = std::mem::take(&mut *told.lock());
         for step in &told.steps {
             match step {
                 Step::Check(name, held) => probe.check(&name.bind(py).to_string_lossy(), *held),
