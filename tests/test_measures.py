@@ -101,6 +101,23 @@ def teardown(self):
     assert (in_teardown["failures"][0]["phase"], in_teardown["failures"][0]["fails"]) == ("teardown", False)
 
 
+def test_a_failing_check_belongs_to_its_phase_also_where_that_raises(run_pysurge, tmp_path):
+    body = """
+def run(self):
+    self.check("ready", False, fail=True)
+    raise ValueError("and then")
+
+def teardown(self):
+    pass
+"""
+    done = run_pysurge("run c.yml -d 1s", {**case(body), **config(rate=5)})
+    assert done.returncode == 3
+    (test,) = summary(tmp_path)["tests"]
+    assert test["account"]["failed"] == 5
+    found = sorted((one["phase"], one["exception"], one["count"], one["fails"]) for one in test["failures"])
+    assert found == [("run", "ValueError", 5, True), ("run", "check failed", 5, True)]
+
+
 def test_wrong_use_is_the_users_error(run_pysurge, tmp_path):
     body = """
 def run(self):

@@ -213,7 +213,9 @@ impl PyTestCase {
         if self.has_setup {
             self.debug(py, probe, instance, "in setup()");
             if let Err(error) = probe.setup(|| instance.call_method0(intern!(py, "setup"))) {
-                return self.fail(py, probe, Phase::Setup, &error, Some(instance));
+                self.fail(py, probe, Phase::Setup, &error, Some(instance));
+                self.fail_checks(py, probe, Phase::Setup, instance, steps);
+                return;
             }
         }
         if self.fail_checks(py, probe, Phase::Setup, instance, steps) {
@@ -221,7 +223,9 @@ impl PyTestCase {
         }
         self.debug(py, probe, instance, "in run()");
         if let Err(error) = probe.run(|| instance.call_method0(intern!(py, "run"))) {
-            return self.fail(py, probe, Phase::Run, &error, Some(instance));
+            self.fail(py, probe, Phase::Run, &error, Some(instance));
+            self.fail_checks(py, probe, Phase::Run, instance, steps);
+            return;
         }
         if self.fail_checks(py, probe, Phase::Run, instance, steps) {
             return;
