@@ -108,11 +108,13 @@ impl Supervisor {
         let Phase::Running(running) = &mut self.phase else {
             return;
         };
+        let closed_to_ns = running.totals.closed_to_ns();
         let events = running.totals.close_rows(Closing {
             now_ns: now_ns.saturating_sub(running.started_ns),
             plan_ends_ns: running.plan_ends_ns(),
         });
-        let judged = !events.is_empty() && running.stop.is_none();
+        // In a long run a row of the series is several seconds; each of them is judged when it is over.
+        let judged = running.totals.closed_to_ns() > closed_to_ns && running.stop.is_none();
         let failed = if judged { running.totals.abort() } else { None };
         for event in events {
             self.emit(event);

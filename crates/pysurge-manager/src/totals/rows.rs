@@ -212,6 +212,11 @@ impl Totals {
         self.rows.series()
     }
 
+    /// Up to when rows are closed, run time.
+    pub(crate) fn closed_to_ns(&self) -> u64 {
+        self.rows.closed_to_ns()
+    }
+
     /// Adds what a worker used up to an instant of run time since it told last.
     pub(crate) fn used(&mut self, told_ns: u64, cpu_ns: u64, gil_wait_ns: u64) {
         let row = self.rows.of(told_ns);

@@ -119,6 +119,23 @@ fn a_threshold_stops_the_run_gracefully() {
 }
 
 #[test]
+fn in_a_long_run_a_threshold_stops_within_a_second_too() {
+    // From 1,201 rows on, two seconds are one row; the first of the two must not wait for the second.
+    for bad in [1_203, 1_204] {
+        let mut machine = start(&aborting("failures == 0"), 1);
+        for second in 1..bad {
+            let effects = say(
+                &mut machine,
+                told(second - 1, second * S + MS, 10 * second, 10, 0),
+            );
+            assert!(stops(&effects).is_empty(), "{second}");
+        }
+        let effects = say(&mut machine, told(bad - 1, bad * S + MS, 10 * bad, 9, 1));
+        assert_eq!(stops(&effects).len(), 1, "{bad}");
+    }
+}
+
+#[test]
 fn ctrl_c_outweighs_a_threshold() {
     for (requests, cause, exit_code) in [(1, StopCause::Signal, 3), (2, StopCause::SecondSignal, 130)] {
         let mut machine = start(&aborting("failures < 10%"), 1);
