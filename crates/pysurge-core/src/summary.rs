@@ -286,10 +286,11 @@ pub struct ChangeSummary {
 }
 
 /// The model of a test's load.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ModelName {
     /// Iterations came when the schedule said.
+    #[default]
     Open,
     /// A user's next iteration came when the one before had ended.
     Closed,
@@ -311,7 +312,7 @@ pub struct WarmupSummary {
 }
 
 /// One test's result.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TestSummary {
     /// `str(instance)`: `<UploadTest kwargs={}>`.
     pub label: String,

@@ -5,14 +5,12 @@ use super::ours::account::Account;
 use super::ours::compare::{Cells, Run, Source};
 use super::ours::histogram::Histogram;
 use super::ours::summary::{
-    BlockMetric, CheckFigures, Durations, LatenessFigures, MachineSummary, ModelName, Status, StopCause,
-    Summary, TestSummary, ThreadTime,
+    BlockMetric, CheckFigures, Durations, MachineSummary, Status, StopCause, Summary, TestSummary,
 };
 use super::ours::verdict::Verdict;
 use rand_distr::{Distribution, Exp1, StandardNormal};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
-use std::collections::BTreeMap;
 
 /// A target and the load on it.
 #[derive(Debug, Clone)]
@@ -215,32 +213,14 @@ fn test(place: usize, cells: &[Cells]) -> TestSummary {
         summary: String::new(),
         test_class: format!("shop.{name}"),
         name: Some(name.to_owned()),
-        tags: Vec::new(),
-        model: ModelName::Open,
         load: "50/s, evenly spaced".to_owned(),
-        warmup: None,
-        not_run: None,
         workers: 1,
         account,
-        in_flight: 0,
         asked_rate_per_s: Some(account.planned as f64 / cells.len().max(1) as f64),
         achieved_rate_per_s: fired as f64 / cells.len().max(1) as f64,
         response_time: durations(|second| &second.response_time),
         service_time: durations(|second| &second.service_time),
         lateness: durations(|second| &second.lateness),
-        lateness_parts: LatenessFigures::default(),
-        thread_time: ThreadTime::default(),
-        setup: Durations::default(),
-        teardown: Durations::default(),
-        metrics: BTreeMap::new(),
-        metrics_refused: 0,
-        checks: BTreeMap::new(),
-        timers: BTreeMap::new(),
-        counts: BTreeMap::new(),
-        steps_refused: 0,
-        failures: Vec::new(),
-        failures_overflow: 0,
-        slowest: Vec::new(),
-        first_failed: Vec::new(),
+        ..TestSummary::default()
     }
 }

@@ -12,7 +12,6 @@ use crate::threshold::{Judge, Threshold, View};
 use crate::verdict::{Cause, Verdict};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
-use std::collections::BTreeMap;
 
 /// A summary of one test with nothing in it but what a search looks at.
 pub(super) fn summary(account: Account, service_s: f64, causes: Vec<Cause>) -> Summary {
@@ -44,34 +43,11 @@ pub(super) fn summary(account: Account, service_s: f64, causes: Vec<Cause>) -> S
             label: "t".to_owned(),
             summary: String::new(),
             test_class: "a.B".to_owned(),
-            name: None,
-            tags: Vec::new(),
-            model: ModelName::Open,
             load: String::new(),
-            warmup: None,
-            not_run: None,
             workers: 1,
             account,
-            in_flight: 0,
-            asked_rate_per_s: None,
-            achieved_rate_per_s: 0.0,
-            response_time: Durations::default(),
             service_time,
-            lateness: Durations::default(),
-            lateness_parts: LatenessFigures::default(),
-            thread_time: ThreadTime::default(),
-            setup: Durations::default(),
-            teardown: Durations::default(),
-            metrics: BTreeMap::new(),
-            metrics_refused: 0,
-            checks: BTreeMap::new(),
-            timers: BTreeMap::new(),
-            counts: BTreeMap::new(),
-            steps_refused: 0,
-            failures: Vec::new(),
-            failures_overflow: 0,
-            slowest: Vec::new(),
-            first_failed: Vec::new(),
+            ..TestSummary::default()
         }],
         workers: Vec::new(),
         machine: MachineSummary::default(),
