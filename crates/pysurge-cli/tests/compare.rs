@@ -1,37 +1,19 @@
 //! `pysurge compare` and `pysurge history` over run folders, as a user has them.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod common;
+
 #[path = "../../pysurge-core/src/compare/synthetic.rs"]
 mod synthetic;
 
+use common::Kept;
 use pysurge_cli::{Output, World, run};
 use pysurge_core as ours;
 use pysurge_core::compare::{Cells, Source};
 use pysurge_core::summary::{Block, EncodedHistogram, Summary, TestBlock};
 use std::fs;
-use std::io::{self, Write};
 use std::path::Path;
-use std::sync::{Arc, Mutex};
 use synthetic::Target;
-
-#[derive(Clone, Default)]
-struct Kept(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Kept {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Kept {
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-}
 
 /// The exit code, standard output and standard error of a command in a folder.
 fn ran(cwd: &Path, args: &[&str]) -> (u8, String, String) {
