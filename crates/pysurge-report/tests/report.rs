@@ -4,6 +4,7 @@
 
 mod sample;
 
+use pysurge_core::summary::Summary;
 use pysurge_report::Style;
 use pysurge_report::report::render;
 
@@ -53,6 +54,27 @@ fn colour_changes_no_word() {
             "{name}"
         );
     }
+}
+
+#[test]
+fn a_threshold_names_its_test_only_among_several() {
+    let mut summary = sample::judged();
+    let of_test = summary.thresholds.iter().find_map(|result| result.test.clone());
+    let name = of_test.expect("a threshold of a test");
+    let named = |summary: &Summary| {
+        let report = render(summary, &plain(120));
+        let (_, below) = report.split_once("Thresholds:").unwrap();
+        below
+            .split_once("──")
+            .unwrap()
+            .0
+            .lines()
+            .filter(|line| line.ends_with(&name))
+            .count()
+    };
+    assert!(named(&summary) > 0);
+    summary.tests.truncate(1);
+    assert_eq!(named(&summary), 0);
 }
 
 #[test]

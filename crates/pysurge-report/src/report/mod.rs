@@ -17,7 +17,11 @@ use pysurge_core::summary::{Summary, TestSummary, WorkerEnd};
 /// The whole report, ending in a line end.
 pub fn render(summary: &Summary, style: &Style) -> String {
     let mut blocks = vec![verdict::lines(summary, *style)];
-    blocks.push(thresholds::lines(&summary.thresholds, *style));
+    blocks.push(thresholds::lines(
+        &summary.thresholds,
+        summary.tests.len(),
+        *style,
+    ));
     blocks.extend(
         summary
             .tests

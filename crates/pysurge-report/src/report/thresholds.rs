@@ -35,24 +35,27 @@ struct Line {
 }
 
 impl Line {
-    fn of(result: &ThresholdResult) -> Self {
+    /// With a single test nobody asks which one is meant.
+    fn of(result: &ThresholdResult, tests: usize) -> Self {
+        let test = result.test.as_deref().filter(|_| tests > 1);
         Self {
             state: result.state,
             expression: one_line(&result.expression),
             actual: one_line(&result.actual_text),
-            test: result.test.as_deref().map(one_line).unwrap_or_default(),
+            test: test.map(one_line).unwrap_or_default(),
         }
     }
 }
 
-/// The block of the thresholds; nothing where there are none.
-pub(super) fn lines(thresholds: &[ThresholdResult], style: Style) -> Vec<String> {
+/// The block of the thresholds of a run of so many tests; nothing where there are none.
+pub(super) fn lines(thresholds: &[ThresholdResult], tests: usize, style: Style) -> Vec<String> {
     if thresholds.is_empty() {
         return Vec::new();
     }
     let is_listed =
         |result: &&ThresholdResult| thresholds.len() <= MAX_LISTED || result.state != ThresholdState::Passed;
-    let shown: Vec<Line> = thresholds.iter().filter(is_listed).map(Line::of).collect();
+    let shown = thresholds.iter().filter(is_listed);
+    let shown: Vec<Line> = shown.map(|result| Line::of(result, tests)).collect();
     let mut lines = head(thresholds, style);
     let room = style.width() - LEAD;
     let widest = |text: fn(&Line) -> &String| shown.iter().map(|line| width(text(line))).max().unwrap_or(0);
