@@ -20,7 +20,7 @@ const SHOWN: [&str; 4] = [
 ];
 
 /// A target, by how much the new side is slower, and how many runs a side has.
-struct Scenario {
+struct Setting {
     name: String,
     target: Target,
     factor: f64,
@@ -40,17 +40,17 @@ fn main() -> std::io::Result<()> {
         "any seen",
         SHOWN.map(|name| format!("{name:>18} ± ")).concat()
     )?;
-    for scenario in equal().into_iter().chain(slower()).chain(several()) {
-        if scenario.name.contains(&only) {
-            writeln!(out, "{}", row(&scenario, pairs))?;
+    for setting in equal().into_iter().chain(slower()).chain(several()) {
+        if setting.name.contains(&only) {
+            writeln!(out, "{}", row(&setting, pairs))?;
             out.flush()?;
         }
     }
     Ok(())
 }
 
-fn scenario(name: &str, target: Target) -> Scenario {
-    Scenario {
+fn setting(name: &str, target: Target) -> Setting {
+    Setting {
         name: name.to_owned(),
         target,
         factor: 1.0,
@@ -59,93 +59,93 @@ fn scenario(name: &str, target: Target) -> Scenario {
 }
 
 /// Pairs of the same target.
-fn equal() -> Vec<Scenario> {
+fn equal() -> Vec<Setting> {
     let base = Target::default;
     vec![
-        scenario("the same, 60 s at 50/s", base()),
-        scenario(
+        setting("the same, 60 s at 50/s", base()),
+        setting(
             "the same, neighbouring seconds alike by 0",
             Target { kept: 0.0, ..base() },
         ),
-        scenario(
+        setting(
             "the same, neighbouring seconds alike by 0.8",
             Target { kept: 0.8, ..base() },
         ),
-        scenario(
+        setting(
             "the same, neighbouring seconds alike by 0.9",
             Target { kept: 0.9, ..base() },
         ),
-        scenario(
+        setting(
             "the same, seconds do not differ",
             Target {
                 common: 0.0,
                 ..base()
             },
         ),
-        scenario(
+        setting(
             "the same, seconds differ by 10 %",
             Target {
                 common: 0.1,
                 ..base()
             },
         ),
-        scenario(
+        setting(
             "the same, 1 % take five times as long",
             Target { slow: 0.01, ..base() },
         ),
-        scenario(
+        setting(
             "the same, 5 % take five times as long",
             Target { slow: 0.05, ..base() },
         ),
-        scenario(
+        setting(
             "the same, no failures",
             Target {
                 failures: 0.0,
                 ..base()
             },
         ),
-        scenario(
+        setting(
             "the same, 30 % failures",
             Target {
                 failures: 0.3,
                 ..base()
             },
         ),
-        scenario(
+        setting(
             "the same, 12 s",
             Target {
                 seconds: 12,
                 ..base()
             },
         ),
-        scenario(
+        setting(
             "the same, 20 s",
             Target {
                 seconds: 20,
                 ..base()
             },
         ),
-        scenario(
+        setting(
             "the same, 30 s",
             Target {
                 seconds: 30,
                 ..base()
             },
         ),
-        scenario(
+        setting(
             "the same, 200 s",
             Target {
                 seconds: 200,
                 ..base()
             },
         ),
-        scenario("the same, 60 s at 5/s", Target { rate: 5, ..base() }),
-        scenario("the same, 60 s at 500/s", Target { rate: 500, ..base() }),
+        setting("the same, 60 s at 5/s", Target { rate: 5, ..base() }),
+        setting("the same, 60 s at 500/s", Target { rate: 500, ..base() }),
     ]
 }
 
 /// Pairs whose new side is slower.
-fn slower() -> Vec<Scenario> {
+fn slower() -> Vec<Setting> {
     let shifts = [
         (20, 1.1),
         (30, 1.1),
@@ -159,9 +159,9 @@ fn slower() -> Vec<Scenario> {
         (200, 1.03),
         (200, 1.02),
     ];
-    let of_shift = |(seconds, factor): (usize, f64)| Scenario {
+    let of_shift = |(seconds, factor): (usize, f64)| Setting {
         factor,
-        ..scenario(
+        ..setting(
             &format!("{:.0} % slower, {seconds} s", (factor - 1.0) * 100.0),
             Target {
                 seconds,
@@ -173,10 +173,10 @@ fn slower() -> Vec<Scenario> {
 }
 
 /// Pairs of targets whose runs differ from each other, of one run a side or several.
-fn several() -> Vec<Scenario> {
+fn several() -> Vec<Setting> {
     let runs = [(1, 0.01), (1, 0.03), (2, 0.03), (3, 0.03), (5, 0.03)];
     let of_runs = |(runs, between_runs): (u64, f64)| {
-        [1.0, 1.1].map(|factor: f64| Scenario {
+        [1.0, 1.1].map(|factor: f64| Setting {
             name: format!(
                 "{}, {runs} runs a side that differ by {:.0} %",
                 if factor > 1.0 { "10 % slower" } else { "the same" },
@@ -196,13 +196,13 @@ fn several() -> Vec<Scenario> {
 /// In how many of the pairs any measure differs, and how many of the shown ones are slower, in percent; and half the width of their
 /// intervals, in percent of the base.
 #[expect(clippy::cast_precision_loss, reason = "some hundred pairs")]
-fn row(scenario: &Scenario, pairs: u64) -> String {
-    let Scenario {
+fn row(setting: &Setting, pairs: u64) -> String {
+    let Setting {
         name,
         target,
         factor,
         runs,
-    } = scenario;
+    } = setting;
     let mut any = 0.0;
     let mut seen = [0.0; SHOWN.len()];
     let mut half_width = [0.0; SHOWN.len()];
