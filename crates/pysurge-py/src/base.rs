@@ -50,10 +50,22 @@ use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 ///             self.metrics["bytes"] = len(response.content)
 #[pyclass(subclass, frozen, name = "TestCase", module = "pysurge")]
 pub(crate) struct TestCaseBase {
-    kwargs: Mutex<Option<Py<PyAny>>>,
-    metrics: Mutex<Option<Py<PyAny>>>,
+    held: Mutex<Held>,
     steps: Steps,
 }
+
+/// What an instance holds, under one lock: an instance is made for every iteration, so each word of it counts.
+#[derive(Default)]
+struct Held {
+    kwargs: Option<Py<PyAny>>,
+    metrics: Option<Py<PyAny>>,
+}
+
+/// Which of the two.
+type Slot = fn(&mut Held) -> &mut Option<Py<PyAny>>;
+
+const KWARGS: Slot = |held| &mut held.kwargs;
+const METRICS: Slot = |held| &mut held.metrics;
 
 /// `max_duration` where a test case does not say, in seconds: core's constant at Python's edge.
 #[expect(clippy::cast_precision_loss, reason = "a small whole number of seconds")]
@@ -63,7 +75,24 @@ const DEFAULT_MAX_DURATION_S: f64 =
 impl TestCaseBase {
     /// The metrics, where the instance has any.
     pub(crate) fn stored_metrics(&self, py: Python<'_>) -> Option<Py<PyAny>> {
-        self.metrics.lock().as_ref().map(|metrics| metrics.clone_ref(py))
+        let held = self.held.lock();
+        held.metrics.as_ref().map(|metrics| metrics.clone_ref(py))
+    }
+
+    /// What a slot holds, made first where it holds nothing.
+    fn stored_or(&self, py: Python<'_>, slot: Slot, fresh: impl FnOnce() -> Py<PyAny>) -> Py<PyAny> {
+        if let Some(stored) = slot(&mut self.held.lock()) {
+            return stored.clone_ref(py);
+        }
+        // Made outside the lock: making a dict may run the collector, and that any code.
+        let made = fresh();
+        slot(&mut self.held.lock()).get_or_insert(made).clone_ref(py)
+    }
+
+    fn store(&self, slot: Slot, object: Option<Py<PyAny>>) {
+        let old = std::mem::replace(slot(&mut self.held.lock()), object);
+        // Outside the lock: the end of an object may run any code.
+        drop(old);
     }
 
     /// What the instance has told of checks, steps and counts.
@@ -84,8 +113,7 @@ impl TestCaseBase {
     #[pyo3(signature = (*_args, **_kwargs), text_signature = "(**kwargs)")]
     fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
         Self {
-            kwargs: Mutex::new(None),
-            metrics: Mutex::new(None),
+            held: Mutex::default(),
             steps: Steps::default(),
         }
     }
@@ -95,20 +123,19 @@ impl TestCaseBase {
     /// A subclass that has an ``__init__`` of its own calls ``super().__init__(**kwargs)``.
     #[pyo3(signature = (**kwargs))]
     fn __init__(&self, kwargs: Option<Bound<'_, PyDict>>) {
-        *self.kwargs.lock() = kwargs.map(|kwargs| kwargs.into_any().unbind());
+        self.store(KWARGS, kwargs.map(|kwargs| kwargs.into_any().unbind()));
     }
 
     /// The keyword arguments this instance was made with.
     #[getter]
     fn kwargs(&self, py: Python<'_>) -> Py<PyAny> {
         let fresh = || PyDict::new(py).into_any().unbind();
-        stored_or(py, &self.kwargs, fresh)
+        self.stored_or(py, KWARGS, fresh)
     }
 
     #[setter]
     fn set_kwargs(&self, kwargs: Py<PyAny>) {
-        let old = self.kwargs.lock().replace(kwargs);
-        drop(old);
+        self.store(KWARGS, Some(kwargs));
     }
 
     /// Figures of this iteration, name to int or float: ``self.metrics["bytes"] = 512``.
@@ -118,13 +145,12 @@ impl TestCaseBase {
     #[getter]
     fn metrics(&self, py: Python<'_>) -> Py<PyAny> {
         let fresh = || PyDict::new(py).into_any().unbind();
-        stored_or(py, &self.metrics, fresh)
+        self.stored_or(py, METRICS, fresh)
     }
 
     #[setter]
     fn set_metrics(&self, metrics: Py<PyAny>) {
-        let old = self.metrics.lock().replace(metrics);
-        drop(old);
+        self.store(METRICS, Some(metrics));
     }
 
     /// Counts, by name, whether something held: ``self.check("status is 200", response.status_code == 200)``.
@@ -237,32 +263,17 @@ impl TestCaseBase {
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         // A lock that is held is held for a pointer's copy; the collector will come again.
-        for cell in [&self.kwargs, &self.metrics] {
-            if let Some(slot) = cell.try_lock() {
-                visit.call(&*slot)?;
-            }
+        if let Some(held) = self.held.try_lock() {
+            visit.call(&held.kwargs)?;
+            visit.call(&held.metrics)?;
         }
         Ok(())
     }
 
     fn __clear__(&self) {
-        let kept = (self.kwargs.lock().take(), self.metrics.lock().take());
-        drop(kept);
+        let held = std::mem::take(&mut *self.held.lock());
+        drop(held);
     }
-}
-
-/// What a cell holds, made first where it holds nothing.
-fn stored_or(
-    py: Python<'_>,
-    cell: &Mutex<Option<Py<PyAny>>>,
-    fresh: impl FnOnce() -> Py<PyAny>,
-) -> Py<PyAny> {
-    if let Some(stored) = cell.lock().as_ref() {
-        return stored.clone_ref(py);
-    }
-    // Made outside the lock: making a dict may run the collector, and that any code.
-    let made = fresh();
-    cell.lock().get_or_insert(made).clone_ref(py)
 }
 
 /// Whether a class overrides an attribute of `TestCase`.

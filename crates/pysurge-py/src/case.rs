@@ -2,7 +2,6 @@
 
 use crate::base::{TestCaseBase, overrides};
 use crate::failure::Tracebacks;
-use crate::steps::Steps;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFloat, PyString, PyType};
@@ -135,13 +134,16 @@ impl PyTestCase {
     }
 
     /// The metrics dict of an instance, where it has one.
-    fn metrics<'py>(&self, instance: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
+    fn metrics<'py>(
+        &self,
+        instance: &Bound<'py, PyAny>,
+        base: Option<&TestCaseBase>,
+    ) -> Option<Bound<'py, PyAny>> {
         let py = instance.py();
         if self.own_metrics {
             return instance.getattr(intern!(py, "metrics")).ok();
         }
-        let base = instance.cast::<TestCaseBase>().ok()?;
-        Some(base.get().stored_metrics(py)?.into_bound(py))
+        Some(base?.stored_metrics(py)?.into_bound(py))
     }
 }
 
@@ -160,19 +162,18 @@ impl TestCase for PyTestCase {
                 Ok(instance) => instance,
                 Err(error) => return self.fail(py, probe, Phase::Init, &error, None),
             };
-            // A class whose `__new__` makes something else tells nothing.
-            let base = instance.cast::<TestCaseBase>().ok();
-            let steps = base.map(|base| base.get().steps());
-            self.set_up_and_run(py, probe, &instance, steps);
+            // `None` of a class whose `__new__` makes something else: it tells nothing.
+            let base = instance.cast::<TestCaseBase>().ok().map(Bound::get);
+            self.set_up_and_run(py, probe, &instance, base);
             if self.has_teardown {
                 self.debug(py, probe, &instance, "in teardown()");
                 if let Err(error) = probe.teardown(|| instance.call_method0(intern!(py, "teardown"))) {
                     self.fail(py, probe, Phase::Teardown, &error, Some(&instance));
                 }
-                self.fail_checks(py, probe, Phase::Teardown, &instance, steps);
+                self.fail_checks(py, probe, Phase::Teardown, &instance, base);
             }
-            if let Some(steps) = steps {
-                steps.hand_over(py, probe);
+            if let Some(base) = base {
+                base.steps().hand_over(py, probe);
             }
         });
     }
@@ -208,29 +209,29 @@ impl PyTestCase {
         py: Python<'_>,
         probe: &mut Probe<'_>,
         instance: &Bound<'_, PyAny>,
-        steps: Option<&Steps>,
+        base: Option<&TestCaseBase>,
     ) {
         if self.has_setup {
             self.debug(py, probe, instance, "in setup()");
             if let Err(error) = probe.setup(|| instance.call_method0(intern!(py, "setup"))) {
                 self.fail(py, probe, Phase::Setup, &error, Some(instance));
-                self.fail_checks(py, probe, Phase::Setup, instance, steps);
+                self.fail_checks(py, probe, Phase::Setup, instance, base);
                 return;
             }
         }
-        if self.fail_checks(py, probe, Phase::Setup, instance, steps) {
+        if self.fail_checks(py, probe, Phase::Setup, instance, base) {
             return;
         }
         self.debug(py, probe, instance, "in run()");
         if let Err(error) = probe.run(|| instance.call_method0(intern!(py, "run"))) {
             self.fail(py, probe, Phase::Run, &error, Some(instance));
-            self.fail_checks(py, probe, Phase::Run, instance, steps);
+            self.fail_checks(py, probe, Phase::Run, instance, base);
             return;
         }
-        if self.fail_checks(py, probe, Phase::Run, instance, steps) {
+        if self.fail_checks(py, probe, Phase::Run, instance, base) {
             return;
         }
-        if let Some(metrics) = self.metrics(instance) {
+        if let Some(metrics) = self.metrics(instance, base) {
             note_metrics(probe, &metrics);
             self.reporter.passed(py, &metrics);
             probe.interlude();
@@ -247,7 +248,7 @@ impl PyTestCase {
         probe: &mut Probe<'_>,
         phase: Phase,
         instance: &Bound<'_, PyAny>,
-        steps: Option<&Steps>,
+        base: Option<&TestCaseBase>,
     ) -> bool {
         let log = |said: &str, probe: &Probe<'_>| {
             let description = self.description(py, Some(instance));
@@ -259,7 +260,7 @@ impl PyTestCase {
             let line = format!("test '{description}' hit error{place}: {said}");
             self.reporter.log(Level::Error, probe.thread(), line);
         };
-        steps.is_some_and(|steps| steps.fail(probe, phase, log))
+        base.is_some_and(|base| base.steps().fail(probe, phase, log))
     }
 }
 
