@@ -16,6 +16,8 @@ pub(crate) fn diagnostic(root: &Item, test: Test, error: &LoadError) -> Diagnost
         LoadFault::Kwargs => "kwargs",
         LoadFault::Shape => "shape",
         LoadFault::Replay => "replay",
+        LoadFault::Data => "data",
+        LoadFault::Collect => "test",
     };
     let refused = refused_keyword(&error.message).filter(|_| key == "kwargs");
     let (place, path) = match (test.key(root, key, refused), refused) {

@@ -150,7 +150,7 @@ fn has_tag(tag: &str, test: &TestPlan) -> bool {
 }
 
 fn is_meant(word: &str, test: &TestPlan) -> bool {
-    has_tag(word, test) || is_called(word, test.name.as_deref(), Some(&test.test_class))
+    has_tag(word, test) || is_called(word, test.name.as_deref(), Some(test.target.path()))
 }
 
 /// Whether a test of this name and class goes by a word.

@@ -277,7 +277,7 @@ impl Context<'_> {
         let test = self.test;
         let label = self.info.map(|info| info.label.clone());
         TestForecast {
-            label: label.unwrap_or_else(|| test.test_class.clone()),
+            label: label.unwrap_or_else(|| test.target.path().to_owned()),
             name: test.name.clone(),
             load: test.load_in_words(),
             spread,

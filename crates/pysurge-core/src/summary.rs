@@ -318,7 +318,7 @@ pub struct TestSummary {
     pub label: String,
     /// The test case's `summary`.
     pub summary: String,
-    /// The class, `package.module.Class`.
+    /// What is run: the class, `package.module.Class`, the function, or the node id of a test of pytest.
     pub test_class: String,
     /// What the config calls the test, where it does.
     pub name: Option<String>,

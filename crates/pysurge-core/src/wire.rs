@@ -5,18 +5,20 @@
 //! are one build: a worker says [`FromWorker::Hello`] first, and another [`PROTOCOL`] is refused.
 //!
 //! Order of a run: `Hello`, `Load`, `Loaded`, `Prepare`, `Prepared`, `Start`, `Snapshot`…, `Stop`, `Drained`, `Done`, end of
-//! file. Of a rehearsal: `Rehearse`, `Rehearsed`… stand in place of `Start` and the snapshots.
+//! file. Of a rehearsal: `Rehearse`, `Rehearsed`… stand in place of `Start` and the snapshots, or, in a run that is rehearsed, before them in
+//! worker 0. Of a collection: `Collect`, `Collected` in place of all from `Load` on to the stop.
 //! A `Stop` may come at any time after `Hello` and again with nearer deadlines; never with later ones. A `Change` comes only
 //! between `Start` and `Stop`, and before the instant it is for unless the machine is very busy.
 
 use crate::failure::FailureKey;
 use crate::measure::Measures;
-use crate::plan::{Samples, TestPlan};
+use crate::plan::{PytestItem, Samples, TestPlan};
+use crate::rate::Rate;
 use crate::schedule::{Change, Stripe};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// The version of these messages.
-pub const PROTOCOL: u32 = 3;
+pub const PROTOCOL: u32 = 4;
 
 /// The largest payload of a frame. A snapshot of a hundred tests with full histograms has about 4 MiB.
 pub const MAX_FRAME_BYTES: usize = 64 * 1024 * 1024;
@@ -24,6 +26,8 @@ pub const MAX_FRAME_BYTES: usize = 64 * 1024 * 1024;
 /// From the manager to a worker.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum ToWorker {
+    /// Collect the tests of pytest. Answered by [`FromWorker::Collected`].
+    Collect(Load),
     /// Import and instantiate every test. Answered by [`FromWorker::Loaded`].
     Load(Load),
     /// Run `startup` of every class once. Answered by [`FromWorker::Prepared`].
@@ -39,7 +43,7 @@ pub enum ToWorker {
 }
 
 /// What a worker is to load.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Load {
     /// This worker's number, from 0.
     pub worker: u32,
@@ -53,6 +57,10 @@ pub struct Load {
     pub debug: bool,
     /// How long the run is at most: how far a shape is to be sampled where its test does not say.
     pub duration_ns: Option<u64>,
+    /// How many workers there are.
+    pub workers: u32,
+    /// Options for pytest.
+    pub pytest_args: Vec<String>,
 }
 
 /// When and what a worker is to fire.
@@ -89,6 +97,8 @@ pub struct Stop {
 pub enum FromWorker {
     /// The first message: who is there.
     Hello(Hello),
+    /// Per test of the plan: what it stands for, where it is one of pytest; else nothing.
+    Collected(Vec<Result<Vec<CollectedItem>, LoadError>>),
     /// Every test's class was looked at, in the plan's order.
     Loaded(Vec<Result<TestInfo, LoadError>>),
     /// Every `startup` was tried. Per test of the plan: `None` where it can run, else why its class's `startup` failed.
@@ -123,7 +133,7 @@ pub struct Hello {
 }
 
 /// What a test case says of itself once it is instantiated.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct TestInfo {
     /// `str(instance)`: `<UploadTest kwargs={}>`.
     pub label: String,
@@ -133,16 +143,35 @@ pub struct TestInfo {
     pub max_duration_ns: Option<u64>,
     /// What its shape gave, where it has one.
     pub shape: Option<Samples>,
+    /// How many rows its data has, where it is fed with any.
+    pub rows: Option<u64>,
+    /// Whether its iterations are coroutines on the worker's event loop.
+    pub coroutine: bool,
+    /// What the user should know of how it is run; a line each.
+    pub notes: Vec<String>,
+}
+
+/// A test of pytest that was collected.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CollectedItem {
+    /// Which it is.
+    pub item: PytestItem,
+    /// Its part of the load of its entry, above 0: `@pytest.mark.surge(weight=3)`.
+    pub weight: f64,
+    /// A rate of its own: `@pytest.mark.surge(rate=5)`.
+    pub rate: Option<Rate>,
+    /// Why it is not run, where its marks say so.
+    pub skipped: Option<String>,
 }
 
 /// What is wrong with a test's class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LoadFault {
-    /// `test_class` is no dotted path to a class: module or attribute not found.
+    /// Its module, file or attribute is not found.
     NotFound,
     /// Its module raised on import.
     Import,
-    /// It is found, but is no subclass of `TestCase`.
+    /// It is found, but is nothing that can be run.
     NotATestCase,
     /// `__init__` does not take the kwargs.
     Kwargs,
@@ -152,6 +181,10 @@ pub enum LoadFault {
     Shape,
     /// The file of its `replay` cannot be read here as the manager read it.
     Replay,
+    /// Its `data` cannot be read, or its rows do not fit what they are for.
+    Data,
+    /// pytest cannot collect it, or is not there.
+    Collect,
 }
 
 /// Why a test cannot be loaded.
@@ -384,6 +417,7 @@ mod tests {
             import_last: vec![],
             debug: false,
             duration_ns: Some(3),
+            ..Load::default()
         })
     }
 

@@ -140,16 +140,17 @@ impl Fake {
             if failed {
                 Err(LoadError {
                     fault: LoadFault::NotFound,
-                    message: format!("no class {}", test.test_class),
+                    message: format!("no class {}", test.target.path()),
                     hint: None,
                     traceback: String::new(),
                 })
             } else {
                 Ok(TestInfo {
-                    label: format!("<{}>", test.test_class),
+                    label: format!("<{}>", test.target.path()),
                     summary: "pretends".into(),
                     max_duration_ns: Some(NANOS_PER_SEC / 10),
                     shape: shape_of(test, load.duration_ns),
+                    ..TestInfo::default()
                 })
             }
         });

@@ -4,7 +4,7 @@ use pysurge_core::account::Account;
 use pysurge_core::event::StopReason;
 use pysurge_core::plan::Plan;
 use pysurge_core::summary::Summary;
-use pysurge_core::wire::{LoadError, TestInfo};
+use pysurge_core::wire::{CollectedItem, LoadError, TestInfo};
 
 /// Exit code: everything that was asked for happened.
 pub(crate) const EXIT_PASSED: u8 = 0;
@@ -38,6 +38,10 @@ pub enum Outcome {
         /// The plan, with what its shapes gave.
         plan: Plan,
     },
+    /// The tests of pytest, per test of the plan; empty for a test that is none of them.
+    Collected(Vec<Vec<CollectedItem>>),
+    /// A test failed when it was rehearsed, and nothing was fired; it was told by [`pysurge_core::event::RunEvent::Rehearsed`].
+    RehearsalFailed,
     /// It ended before iterations started.
     Aborted(Abort),
 }
@@ -59,10 +63,11 @@ impl Outcome {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Finished(summary) => summary.exit_code.unwrap_or(EXIT_INTERNAL),
-            Self::LoadFailed(_) | Self::Checked { passed: false } | Self::Aborted(Abort::Worker(_)) => {
-                EXIT_NOT_FIRED
-            }
-            Self::Checked { passed: true } | Self::Planned { .. } => EXIT_PASSED,
+            Self::LoadFailed(_)
+            | Self::Checked { passed: false }
+            | Self::RehearsalFailed
+            | Self::Aborted(Abort::Worker(_)) => EXIT_NOT_FIRED,
+            Self::Checked { passed: true } | Self::Planned { .. } | Self::Collected(_) => EXIT_PASSED,
             Self::Aborted(Abort::Signal) => EXIT_STOPPED,
         }
     }
@@ -207,6 +212,8 @@ mod tests {
             plan: Plan::new("n", vec![]),
         };
         assert_eq!(planned.exit_code(), 0);
+        assert_eq!(Outcome::Collected(vec![]).exit_code(), 0);
+        assert_eq!(Outcome::RehearsalFailed.exit_code(), 2);
         assert_eq!(Outcome::LoadFailed(vec![]).exit_code(), 2);
         assert_eq!(Outcome::Aborted(Abort::Signal).exit_code(), 130);
         assert_eq!(Outcome::Aborted(Abort::Worker(String::new())).exit_code(), 2);

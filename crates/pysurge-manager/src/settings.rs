@@ -16,6 +16,8 @@ pub enum Mission {
     Run,
     /// Rehearse: one worker runs each test once, one after the other. Fires no load.
     Check,
+    /// Only find the tests of pytest: one worker collects them. No test is run.
+    Collect,
     /// Only load: one worker imports and instantiates every test and samples the shapes. No hook and no test is run.
     Plan,
 }
@@ -59,6 +61,8 @@ pub struct Settings {
     pub import_last: Vec<String>,
     /// What the run is for.
     pub mission: Mission,
+    /// Whether worker 0 runs each test once before a run is fired; it is not, where one fails.
+    pub rehearsal: bool,
     /// Take SIGINT and SIGTERM as requests to stop while the run goes on.
     ///
     /// Afterwards they do what they did before. Handlers that stood before are called too, and cannot be kept from it:
@@ -92,6 +96,7 @@ impl Settings {
             import_first: Vec::new(),
             import_last: Vec::new(),
             mission: Mission::Run,
+            rehearsal: false,
             stop_signals: false,
             stop_requests: StopRequests::default(),
             controls: None,

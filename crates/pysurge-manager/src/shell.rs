@@ -35,7 +35,7 @@ pub(crate) fn run(plan: &Plan, settings: &Settings, sink: &dyn EventSink) -> Res
     let workers_of_run = settings.workers.max(1);
     let workers = match settings.mission {
         Mission::Run => workers_of_run,
-        Mission::Check | Mission::Plan => 1,
+        Mission::Check | Mission::Collect | Mission::Plan => 1,
     };
     limits::raise();
     let limits = Limits::read();
@@ -52,6 +52,7 @@ pub(crate) fn run(plan: &Plan, settings: &Settings, sink: &dyn EventSink) -> Res
         limits,
         cpus: machine::cpus(),
         debug: settings.debug,
+        rehearsal: settings.rehearsal,
         iterations: settings.iterations,
         require_valid: settings.require_valid,
         import_first: settings.import_first.clone(),

@@ -523,6 +523,7 @@ fn simulate(seed: u64) -> Simulated {
     let began_ns = 1_000 * NANOS_PER_SEC;
     let actors = cast_actors(&mut dice, workers, plan.tests.len());
     let (iterations, require_valid) = (dice.one_in(3), dice.one_in(3));
+    let rehearsal = mission == Mission::Run && dice.one_in(3);
     let mut world = World {
         actors,
         dice,
@@ -553,6 +554,7 @@ fn simulate(seed: u64) -> Simulated {
         limits: Limits::default(),
         cpus: 2,
         debug: false,
+        rehearsal,
         iterations,
         require_valid,
         import_first: vec![],

@@ -4,11 +4,11 @@
 //! | state of a worker | moves on with | or is killed after |
 //! |---|---|---|
 //! | `Greeting` | `Hello`; is sent `Load` | `hello_ns` |
-//! | `Loading` | `Loaded` | `load_ns` |
+//! | `Loading` | `Loaded`, or `Collected`; is sent `Stop` after the latter | `load_ns` |
 //! | `Loaded` | all workers loaded; are sent `Prepare`, or `Stop` where nothing more is wanted | (waits for the others) |
 //! | `Preparing` | `Prepared` | `prepare_ns` |
-//! | `Prepared` | all workers prepared; are sent `Start`, or `Rehearse` | (waits for the others) |
-//! | `Rehearsing` | `Rehearsed` of each test; is sent `Stop` | `rehearse_ns` and its `max_duration`, each |
+//! | `Prepared` | all workers prepared; are sent `Start`, worker 0 perhaps `Rehearse` before | (waits for the others) |
+//! | `Rehearsing` | `Rehearsed` of each test; is sent `Start` or `Stop` | `rehearse_ns` and its `max_duration`, each |
 //! | `Running` | `Snapshot`…, `Drained` | end of grace + `margin_ns` |
 //! | `Drained` | `Done` | `shutdown_ns` + `margin_ns` |
 //! | `Done` | the exit of its process | `exit_ns` |
@@ -39,7 +39,7 @@ use pysurge_core::plan::{Plan, SNAPSHOT_INTERVAL_NS};
 use pysurge_core::schedule::NOT_IN_SIGHT;
 use pysurge_core::span::format_span;
 use pysurge_core::summary::Status;
-use pysurge_core::wire::{FromWorker, LoadError, Stop, TestInfo, ToWorker};
+use pysurge_core::wire::{CollectedItem, FromWorker, LoadError, Stop, TestInfo, ToWorker};
 
 /// Progress is told so long after the second, when the workers have told theirs (they do so one after the other).
 const PROGRESS_LAG_NS: u64 = 150_000_000;
@@ -99,6 +99,8 @@ pub(crate) struct Orders {
     /// Also what the shapes gave, once they were sampled.
     pub(crate) plan: Plan,
     pub(crate) mission: Mission,
+    /// Whether a run is rehearsed first.
+    pub(crate) rehearsal: bool,
     /// How many workers a run of this plan has; other missions have one.
     pub(crate) workers_of_run: u32,
     /// What the system allows.
@@ -167,6 +169,8 @@ enum Conclusion {
     LoadFailed(Vec<Option<LoadError>>),
     NoTestRuns(Box<Totals>),
     Checked { passed: bool },
+    RehearsalFailed,
+    Collected(Vec<Vec<CollectedItem>>),
     Planned,
     Aborted(Abort),
 }
@@ -276,6 +280,9 @@ impl Supervisor {
         let (state, stopped) = (worker.state, worker.stopped);
         match (state, message) {
             (State::Greeting, FromWorker::Hello(hello)) => self.greeted(number, &hello, now_ns),
+            (State::Loading, FromWorker::Collected(collected)) if self.orders.mission == Mission::Collect => {
+                self.collected(number, collected, now_ns);
+            }
             (State::Loading, FromWorker::Loaded(loaded)) => self.loaded(number, loaded),
             (State::Preparing, FromWorker::Prepared(errors)) => self.prepared(number, errors),
             (State::Rehearsing, FromWorker::Rehearsed(rehearsed)) => {
@@ -440,6 +447,7 @@ fn number_of(number: usize) -> u32 {
 fn name_of(message: &FromWorker) -> &'static str {
     match message {
         FromWorker::Hello(_) => "Hello",
+        FromWorker::Collected(_) => "Collected",
         FromWorker::Loaded(_) => "Loaded",
         FromWorker::Prepared(_) => "Prepared",
         FromWorker::Rehearsed(_) => "Rehearsed",

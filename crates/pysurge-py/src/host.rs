@@ -10,7 +10,7 @@ use pyo3::types::{PyDict, PyType};
 use pysurge_core::plan::{Model, Samples, Source};
 use pysurge_core::rate::Rate;
 use pysurge_core::replay::Recording;
-use pysurge_core::wire::{Load, LoadError, LoadFault, LogRecord, StartupError, TestInfo};
+use pysurge_core::wire::{CollectedItem, Load, LoadError, LoadFault, LogRecord, StartupError, TestInfo};
 use pysurge_engine::worker::{Ending, Outbox, PoolThread, serve as serve_manager};
 use pysurge_engine::{Host, HostError, TestCase, clock};
 use rustix::process::{Signal, getpgrp, getpid, kill_current_process_group, kill_process};
@@ -189,7 +189,7 @@ impl PyHost {
         }
         let helpers = self.helpers.bind(py);
         let answer = helpers
-            .call_method1("load", (&plan.test_class, &kwargs, row))
+            .call_method1("load", (plan.target.path(), &kwargs, row))
             .map_err(internal)?;
         if let Some(problem) = problem(&answer) {
             return Err(problem);
@@ -198,7 +198,7 @@ impl PyHost {
             .extract::<(Bound<'_, PyType>, String, String, Option<f64>)>()
             .map_err(internal)?;
         let name = class.name().map_err(internal)?.to_string();
-        let same_class = |other: &usize| load.tests[*other].test_class == plan.test_class;
+        let same_class = |other: &usize| load.tests[*other].target == plan.target;
         let entries = (0..load.tests.len()).filter(same_class).count();
         let thread_name = if entries > 1 {
             format!("{name}#{}", (0..=test).filter(same_class).count())
@@ -222,6 +222,7 @@ impl PyHost {
                 Some(function) => Some(self.sample(py, function, horizon_s(load, test))?),
                 None => None,
             },
+            ..TestInfo::default()
         };
         Ok((
             info,
@@ -244,6 +245,8 @@ fn problem(answer: &Bound<'_, PyAny>) -> Option<LoadError> {
         "not_a_test_case" => LoadFault::NotATestCase,
         "kwargs" => LoadFault::Kwargs,
         "shape" => LoadFault::Shape,
+        "data" => LoadFault::Data,
+        "collect" => LoadFault::Collect,
         _ => LoadFault::Instance,
     };
     Some(LoadError {
@@ -300,6 +303,10 @@ impl Host for PyHost {
 
     fn connect(&mut self, outbox: Outbox) {
         self.outbox = Some(outbox);
+    }
+
+    fn collect(&mut self, load: &Load) -> Vec<Result<Vec<CollectedItem>, LoadError>> {
+        load.tests.iter().map(|_| Ok(Vec::new())).collect()
     }
 
     fn load(

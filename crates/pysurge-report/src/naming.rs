@@ -16,7 +16,7 @@ impl TestNames {
         match event {
             RunEvent::Opened { plan, .. } => {
                 self.given = plan.tests.iter().map(|test| test.name.clone()).collect();
-                let classes = plan.tests.iter().map(|test| test.test_class.as_str());
+                let classes = plan.tests.iter().map(|test| test.target.path());
                 self.names = self.unique(classes);
             }
             RunEvent::Loaded(infos) => {

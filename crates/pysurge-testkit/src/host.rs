@@ -12,7 +12,7 @@ use pysurge_core::plan::{Model, Samples, Source, TestPlan};
 use pysurge_core::rate::Rate;
 use pysurge_core::replay::Recording;
 use pysurge_core::value::Value;
-use pysurge_core::wire::{Load, LoadError, LoadFault, LogRecord, StartupError, TestInfo};
+use pysurge_core::wire::{CollectedItem, Load, LoadError, LoadFault, LogRecord, StartupError, TestInfo};
 use pysurge_engine::worker::{Outbox, PoolThread};
 use pysurge_engine::{Host, HostError, Probe, TestCase, clock};
 use std::cell::RefCell;
@@ -111,7 +111,7 @@ impl NativeHost {
             hint: None,
             traceback: String::new(),
         };
-        let mut entry = Entry::new(&plan.test_class, &plan.kwargs, load.worker);
+        let mut entry = Entry::new(plan.target.path(), &plan.kwargs, load.worker);
         let made = entry.number("max_duration_ms").and_then(|max_duration_ms| {
             let made = (self.catalogue)(&mut entry)?;
             // Nobody knows the kwargs of a test that does not exist.
@@ -121,12 +121,12 @@ impl NativeHost {
             Ok((max_duration_ms, made))
         });
         let (max_duration_ms, made) =
-            made.map_err(|error| wrong(LoadFault::Kwargs, format!("{}: {error}", plan.test_class)))?;
+            made.map_err(|error| wrong(LoadFault::Kwargs, format!("{}: {error}", plan.target.path())))?;
         let Some(made) = made else {
-            let message = format!("there is no native test `{}`", plan.test_class);
+            let message = format!("there is no native test `{}`", plan.target.path());
             return Err(wrong(LoadFault::NotFound, message));
         };
-        let name = plan.test_class.rsplit('.').next().unwrap_or_default();
+        let name = plan.target.short_name();
         let kwargs = plan.kwargs.iter().cloned();
         let kwargs = Value::Map(kwargs.map(|(key, value)| (Value::Str(key), value)).collect());
         let info = TestInfo {
@@ -134,9 +134,10 @@ impl NativeHost {
             summary: made.summary(),
             max_duration_ns: max_duration_ms.map(|ms| ms.saturating_mul(1_000_000)),
             shape: shape(plan).map_err(|message| wrong(LoadFault::Shape, message))?,
+            ..TestInfo::default()
         };
         let loaded = Loaded {
-            class: plan.test_class.clone(),
+            class: plan.target.path().to_owned(),
             // Numbered, so that a thread's name tells its test also where a class stands in the plan twice.
             thread_name: format!("{name}#{}", test + 1),
             case: Arc::new(Marked(made)),
@@ -192,6 +193,10 @@ impl Host for NativeHost {
         self.outbox = Some(outbox);
         // From here on this thread runs user code, except where it waits.
         interpreter::attach();
+    }
+
+    fn collect(&mut self, load: &Load) -> Vec<Result<Vec<CollectedItem>, LoadError>> {
+        load.tests.iter().map(|_| Ok(Vec::new())).collect()
     }
 
     fn load(

@@ -322,6 +322,8 @@ impl Job {
             Outcome::Finished(_)
             | Outcome::Checked { .. }
             | Outcome::Planned { .. }
+            | Outcome::Collected(_)
+            | Outcome::RehearsalFailed
             | Outcome::Aborted(Abort::Worker(_)) => Ok(exit_code),
             Outcome::LoadFailed(errors) => Err(CliError::Config(self.config.load_errors(errors))),
             Outcome::Aborted(Abort::Signal) => Err(CliError::Stopped { exit_code }),

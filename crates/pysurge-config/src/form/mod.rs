@@ -114,6 +114,7 @@ impl ConfigForm {
             graceful_stop_ns: optional(form.graceful_stop)?,
             tests,
             thresholds,
+            pytest_args: Vec::new(),
         })
     }
 

@@ -234,6 +234,7 @@ fn what_was_not_sampled_is_told_as_far_as_it_is_known() {
             step_ns: S,
             rates: ["0", "10", "0"].map(rate).to_vec(),
         }),
+        ..TestInfo::default()
     };
     let plan = Plan::new("demo", vec![shape(None)]);
     let told = forecast(&plan, &[info], 1);

@@ -1,12 +1,16 @@
 //! The plan of a run: what the config says, once it cannot be wrong any more.
 
+mod data;
 mod model;
+mod target;
 mod words;
 
+pub use data::{Data, DataSource, Reuse, RowOrder};
 pub use model::{
     ArrivalProcess, ClosedModel, LatePolicy, Model, OpenModel, Replay, Samples, Shape, Source, SpanRange,
     Stage, Wait,
 };
+pub use target::{Pytest, PytestItem, Target};
 
 use crate::NANOS_PER_SEC;
 use crate::schedule::{Phase, Schedule};
@@ -31,19 +35,23 @@ pub struct Plan {
     pub graceful_stop_ns: Option<u64>,
     /// What all tests together must keep to.
     pub thresholds: Vec<Threshold>,
+    /// Options for pytest, beside those of its own config.
+    pub pytest_args: Vec<String>,
 }
 
 /// One entry of the config.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TestPlan {
-    /// Dotted path of the class, `package.module.ClassName`.
-    pub test_class: String,
+    /// What it runs.
+    pub target: Target,
     /// What the user calls this test.
     pub name: Option<String>,
     /// By which it can be chosen, beside its name; the run's own tags among them.
     pub tags: Vec<String>,
-    /// Keyword arguments for its `__init__`, in the order written.
+    /// Keyword arguments for the class's `__init__` or for the function, in the order written.
     pub kwargs: Vec<(String, Value)>,
+    /// Rows that its iterations are fed with.
+    pub data: Option<Data>,
     /// How its iterations come about.
     pub model: Model,
     /// Nothing is planned for so long from the start of the run on.
@@ -66,13 +74,19 @@ pub struct TestPlan {
 }
 
 impl TestPlan {
-    /// A test with a load and nothing else said.
+    /// A test of a class, by its dotted path, with a load and nothing else said.
     pub fn new(test_class: impl Into<String>, model: Model) -> Self {
+        Self::of(Target::Class(test_class.into()), model)
+    }
+
+    /// A test with a load and nothing else said.
+    pub fn of(target: Target, model: Model) -> Self {
         Self {
-            test_class: test_class.into(),
+            target,
             name: None,
             tags: Vec::new(),
             kwargs: Vec::new(),
+            data: None,
             model,
             start_delay_ns: 0,
             warmup_ns: 0,
@@ -124,6 +138,14 @@ impl TestPlan {
         }
     }
 
+    /// Ends the test with its rows, of which there are so many, where each is handed out once.
+    pub fn end_with_rows(&mut self, rows: Option<u64>) {
+        let once = self.data.as_ref().is_some_and(|data| data.reuse == Reuse::Once);
+        if let Some(rows) = rows.filter(|_| once) {
+            self.iterations = Some(self.iterations.map_or(rows, |iterations| iterations.min(rows)));
+        }
+    }
+
     /// Up to which instant of plan time iterations are warm-up.
     pub fn warmup_ends_ns(&self) -> u64 {
         if self.warmup_ns == 0 {
@@ -133,10 +155,9 @@ impl TestPlan {
         }
     }
 
-    /// What it is called where people choose among tests: its name, else the name of its class.
+    /// What it is called where people choose among tests: its name, else that of what it runs.
     pub fn short_name(&self) -> &str {
-        let class = || self.test_class.rsplit('.').next().unwrap_or(&self.test_class);
-        self.name.as_deref().unwrap_or_else(class)
+        self.name.as_deref().unwrap_or_else(|| self.target.short_name())
     }
 }
 
@@ -154,6 +175,7 @@ impl Plan {
             workers: None,
             graceful_stop_ns: None,
             thresholds: Vec::new(),
+            pytest_args: Vec::new(),
         }
     }
 

@@ -5,7 +5,7 @@ use super::run::Shared;
 use crate::case::TestCase;
 use crate::pool::{Attachment, Pool};
 use pysurge_core::replay::Recording;
-use pysurge_core::wire::{Load, LoadError, StartupError, TestInfo};
+use pysurge_core::wire::{CollectedItem, Load, LoadError, StartupError, TestInfo};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -21,6 +21,10 @@ pub trait Host {
 
     /// Takes the way to send log records; called once, first.
     fn connect(&mut self, outbox: Outbox);
+
+    /// Finds the tests of pytest that each test of the plan stands for; none for a test that is not pytest's. Called in place of all that
+    /// follows.
+    fn collect(&mut self, load: &Load) -> Vec<Result<Vec<CollectedItem>, LoadError>>;
 
     /// Imports and instantiates every test; one answer each. `recordings` has, per test, the recorded arrivals whose rows give kwargs to
     /// its iterations, by [`crate::Probe::number`].

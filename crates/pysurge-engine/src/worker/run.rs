@@ -318,6 +318,10 @@ impl<H: Host> Worker<'_, H> {
                 continue;
             };
             match command {
+                Command::Message(ToWorker::Collect(load)) => {
+                    let collected = self.host.collect(&load);
+                    self.shared.outbox.send(&FromWorker::Collected(collected));
+                }
                 Command::Message(ToWorker::Load(load)) => self.load(load),
                 Command::Message(ToWorker::Prepare) => self.prepare(),
                 Command::Message(ToWorker::Rehearse) => self.rehearse(),

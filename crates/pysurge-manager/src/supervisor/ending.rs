@@ -330,6 +330,8 @@ impl Supervisor {
             Phase::Over => return,
             Phase::LeadingOut(Conclusion::LoadFailed(errors)) => Outcome::LoadFailed(errors),
             Phase::LeadingOut(Conclusion::Checked { passed }) => Outcome::Checked { passed },
+            Phase::LeadingOut(Conclusion::RehearsalFailed) => Outcome::RehearsalFailed,
+            Phase::LeadingOut(Conclusion::Collected(items)) => Outcome::Collected(items),
             Phase::LeadingOut(Conclusion::Planned) => Outcome::Planned {
                 infos: std::mem::take(&mut self.infos),
                 plan: self.orders.plan.clone(),

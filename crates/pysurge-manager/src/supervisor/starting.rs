@@ -1,4 +1,4 @@
-//! How a run comes to its start: greet, load, prepare, start; or, in other missions, only load, or rehearse.
+//! How a run comes to its start: greet, load, prepare, rehearse, start; or, in other missions, only collect, load, or rehearse.
 
 use super::{Conclusion, PROGRESS_LAG_NS, Phase, RehearsalOf, Running, Supervisor, number_of};
 use crate::limits::{Basis, Demand, Need, shortages};
@@ -11,7 +11,7 @@ use pysurge_core::histogram::Histogram;
 use pysurge_core::measure::Measures;
 use pysurge_core::plan::{DEFAULT_MAX_DURATION_NS, SNAPSHOT_INTERVAL_NS};
 use pysurge_core::wire::{
-    Hello, Load, LoadError, PROTOCOL, Rehearsed, Start, StartupError, TestInfo, ToWorker,
+    CollectedItem, Hello, Load, LoadError, PROTOCOL, Rehearsed, Start, StartupError, TestInfo, ToWorker,
 };
 use std::collections::BTreeSet;
 
@@ -41,9 +41,36 @@ impl Supervisor {
             import_last: self.orders.import_last.clone(),
             debug: self.orders.debug,
             duration_ns: self.orders.plan.duration_ns,
+            workers: number_of(self.workers.len()),
+            pytest_args: self.orders.plan.pytest_args.clone(),
         };
-        self.send(number, ToWorker::Load(load));
+        let order = match self.orders.mission {
+            Mission::Collect => ToWorker::Collect(load),
+            Mission::Run | Mission::Check | Mission::Plan => ToWorker::Load(load),
+        };
+        self.send(number, order);
         self.wait(number, State::Loading, self.orders.deadlines.load_ns, now_ns);
+    }
+
+    pub(super) fn collected(
+        &mut self,
+        number: usize,
+        collected: Vec<Result<Vec<CollectedItem>, LoadError>>,
+        now_ns: u64,
+    ) {
+        if collected.len() != self.orders.plan.tests.len() {
+            self.break_off(number, "did not tell of every test it collected", now_ns);
+            return;
+        }
+        self.hold(number, State::Loaded);
+        if collected.iter().any(Result::is_err) {
+            let errors: Vec<_> = collected.into_iter().map(Result::err).collect();
+            self.emit(RunEvent::LoadFailed(errors.clone()));
+            self.lead_out(Conclusion::LoadFailed(errors), now_ns);
+        } else {
+            let items = collected.into_iter().map(Result::unwrap_or_default).collect();
+            self.lead_out(Conclusion::Collected(items), now_ns);
+        }
     }
 
     pub(super) fn loaded(&mut self, number: usize, loaded: Vec<Result<TestInfo, LoadError>>) {
@@ -116,9 +143,13 @@ impl Supervisor {
             self.break_off(0, &what, now_ns);
             return;
         }
+        for (test, info) in self.orders.plan.tests.iter_mut().zip(&self.infos) {
+            test.end_with_rows(info.rows);
+        }
         self.emit(RunEvent::Loaded(self.infos.clone()));
+        self.tell_notes();
         match self.orders.mission {
-            Mission::Plan => return self.lead_out(Conclusion::Planned, now_ns),
+            Mission::Collect | Mission::Plan => return self.lead_out(Conclusion::Planned, now_ns),
             Mission::Check => {}
             Mission::Run => {
                 let declared = |test| Some((self.max_duration_ns(test)?, Basis::Declared));
@@ -130,6 +161,18 @@ impl Supervisor {
         for number in 0..self.workers.len() {
             self.send(number, ToWorker::Prepare);
             self.wait(number, State::Preparing, self.orders.deadlines.prepare_ns, now_ns);
+        }
+    }
+
+    /// Tells what tests have to say of how they are run.
+    fn tell_notes(&mut self) {
+        let notes: Vec<String> = self
+            .infos
+            .iter()
+            .flat_map(|info| info.notes.iter().map(|note| format!("{}: {note}", info.label)))
+            .collect();
+        for note in notes {
+            self.notice(Severity::Info, note);
         }
     }
 
@@ -168,17 +211,22 @@ impl Supervisor {
         }
     }
 
-    /// All are prepared: start what can run.
+    /// All are prepared: rehearse, or start what can run.
     pub(super) fn start(&mut self, now_ns: u64) {
         let tests = self.orders.plan.tests.len();
         if let Some(number) = self.first_where(|worker| worker.prepared.len() != tests) {
             self.break_off(number, "did not tell of every startup", now_ns);
             return;
         }
-        if self.orders.mission == Mission::Check {
+        if self.orders.mission == Mission::Check || self.orders.rehearsal {
             self.start_rehearsal(now_ns);
-            return;
+        } else {
+            self.fire(now_ns);
         }
+    }
+
+    /// Starts what can run.
+    fn fire(&mut self, now_ns: u64) {
         let why_not =
             |error: &Option<StartupError>| error.as_ref().map(|e| format!("startup failed: {}", e.message));
         let runs: Vec<Vec<_>> = self
@@ -225,9 +273,12 @@ impl Supervisor {
         };
         let tests = self.workers[0].prepared.iter().map(can_run).collect();
         self.phase = Phase::Rehearsing(tests);
-        for (test, error) in (0u32..).zip(self.workers[0].prepared.clone()) {
-            if let Some(error) = error {
-                self.emit(RunEvent::CannotRehearse { test, error });
+        // In a run other workers may run it, and whether any does is told by the result.
+        if self.orders.mission == Mission::Check {
+            for (test, error) in (0u32..).zip(self.workers[0].prepared.clone()) {
+                if let Some(error) = error {
+                    self.emit(RunEvent::CannotRehearse { test, error });
+                }
             }
         }
         self.send(0, ToWorker::Rehearse);
@@ -246,9 +297,13 @@ impl Supervisor {
                 .unwrap_or(DEFAULT_MAX_DURATION_NS)
                 .saturating_add(self.orders.deadlines.rehearse_ns);
             self.wait(number, State::Rehearsing, patience_ns, now_ns);
-        } else {
+        } else if self.orders.mission == Mission::Check {
             let passed = tests.iter().all(|test| *test == RehearsalOf::Passed);
             self.lead_out(Conclusion::Checked { passed }, now_ns);
+        } else if tests.contains(&RehearsalOf::Failed) {
+            self.lead_out(Conclusion::RehearsalFailed, now_ns);
+        } else {
+            self.fire(now_ns);
         }
     }
 }

@@ -37,6 +37,7 @@ fn supervisor(plan: &Plan, mission: Mission, workers: u32) -> Supervisor {
         limits: Limits::default(),
         cpus: 2,
         debug: false,
+        rehearsal: false,
         iterations: false,
         require_valid: false,
         import_first: vec![],

@@ -167,7 +167,7 @@ impl TestTotals {
         TestSummary {
             label: self.info.label.clone(),
             summary: self.info.summary.clone(),
-            test_class: plan.test_class.clone(),
+            test_class: plan.target.path().to_owned(),
             name: plan.name.clone(),
             tags: plan.tags.clone(),
             model: if plan.model.is_closed() {
