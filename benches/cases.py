@@ -39,6 +39,19 @@ class NoopAll(TestCase):
         pass
 
 
+def nothing():
+    """Does nothing."""
+
+
+def give():
+    """Does nothing, and gives two figures."""
+    return {"size": 3, "share": 0.5}
+
+
+def take(user, token):
+    """Does nothing with two arguments."""
+
+
 class Sleep(TestCase):
     """Waits without using the CPU, as a test does that waits for an answer."""
 
@@ -46,6 +59,30 @@ class Sleep(TestCase):
 
     def run(self):
         time.sleep(0.05)
+
+
+class CoroutineNoop(TestCase):
+    """Does nothing, on the event loop."""
+
+    max_duration = 1
+
+    async def run(self):
+        pass
+
+
+class CoroutineSleep(TestCase):
+    """Waits for a second on the event loop: thousands of these are in flight."""
+
+    max_duration = 4
+
+    @classmethod
+    def startup(cls):
+        import asyncio
+
+        cls.sleep = staticmethod(asyncio.sleep)
+
+    async def run(self):
+        await self.sleep(1)
 
 
 class TwoMetrics(TestCase):
@@ -57,6 +94,20 @@ class TwoMetrics(TestCase):
         value = random.random()
         self.metrics["uniform"] = value
         self.metrics["wide"] = 1.0 / (value + 1e-6)
+
+
+class FormatLine(TestCase):
+    """Makes the text of a line, as `PrintLine` does, and keeps it to itself."""
+
+    def run(self):
+        self.line = f"iteration of {self.kwargs['who']} took {time.perf_counter():.6f} s"
+
+
+class PrintLine(TestCase):
+    """Prints a line."""
+
+    def run(self):
+        print(f"iteration of {self.kwargs['who']} took {time.perf_counter():.6f} s")
 
 
 class FirstStart(TestCase):

@@ -96,12 +96,15 @@ def pysurge(
     core: int | None = None,
     watch: bool = False,
 ) -> Run:
-    """One run of one class of `cases` in a temporary folder, at a rate or under another load."""
+    """One run of one class of `cases` in a temporary folder, at a rate or under another load; that may name another `test`."""
     with tempfile.TemporaryDirectory(prefix="pysurge-bench-") as folder:
-        config = {"tests": [{"test_class": f"cases.{case}", "kwargs": kwargs or {}, **(load or {"rate": rate})}]}
+        entry = {"kwargs": kwargs or {}, **(load or {"rate": rate})}
+        if "test" not in entry:
+            entry["test_class"] = f"cases.{case}"
+        config = {"tests": [entry]}
         # JSON is YAML.
         Path(folder, "config.yml").write_text(json.dumps(config), encoding="utf-8")
-        command = [PYSURGE, "run", "config.yml", "-d", duration, "--quiet", "--results", "results"]
+        command = [PYSURGE, "run", "config.yml", "-d", duration, "--quiet", "--no-rehearsal", "--results", "results"]
         if workers is not None:
             command += ["--workers", str(workers)]
         note([*command, "#", case, json.dumps(load) if load else f"{rate:g}/s"])

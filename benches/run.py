@@ -18,16 +18,35 @@ import harness
 import machine
 import peers
 from report import Figure, as_json, loudly, table
-from rows import dispatch, evenness, exact, http, lateness, memory, models, startup
+from rows import (
+    coroutine,
+    dispatch,
+    evenness,
+    exact,
+    feeder,
+    function,
+    http,
+    lateness,
+    memory,
+    models,
+    output,
+    pytest_tests,
+    startup,
+)
 
 ROWS: dict[str, ModuleType] = {
     "dispatch": dispatch,
+    "function": function,
     "exact": exact,
     "models": models,
+    "coroutine": coroutine,
+    "pytest": pytest_tests,
     "lateness": lateness,
     "evenness": evenness,
     "memory": memory,
     "http": http,
+    "feeder": feeder,
+    "output": output,
     "startup": startup,
 }
 

@@ -1,78 +1,80 @@
-"""From ``package.module.Class`` in a config to a class that can be fired, or to what is wrong with it.
+"""From what a config names to something that can be fired, or to what is wrong with it.
 
-User code runs here: imports, ``__init__``, properties. Whatever it raises, ``SystemExit`` included, becomes a
-``Problem``.
+Three forms are taken: a class derived from ``TestCase``; any class with a ``run`` method, of which the other hooks are used
+where they are there; a callable. User code runs here: imports, ``__init__``, properties. Whatever it raises, ``SystemExit``
+included, becomes a ``Problem``.
 """
 
 import contextlib
-import difflib
-import importlib
 import inspect
 import logging
 import math
-import pkgutil
-import sys
-from collections.abc import Callable, Iterable, Sequence
-from types import ModuleType, TracebackType
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from . import _inherit
 from ._engine import TestCase
-from ._paths import is_ours, shown
-from ._tracebacks import one_line, render, sendable
+from ._names import Problem, RefusedError, candidates, find, import_failed, refusal, refuse, short_name, signature, similar
+from ._paths import shown
+from ._tracebacks import one_line, sendable
 
 log = logging.getLogger("pysurge")
 
 _CLASS_HOOKS = ("startup", "shutdown")
 _HOOKS = ("setup", "run", "teardown")
 
-# More names than these are no help in a hint.
-_MANY_NAMES = 8
-
-
-class Problem(NamedTuple):
-    """Why a test cannot be loaded; ``fault`` is a name of the engine's ``LoadFault`` in snake case."""
-
-    fault: str
-    message: str
-    hint: str | None
-    traceback: str
+# The parameter of a function that gets a whole row of data.
+_ROW = "data"
 
 
 class Loaded(NamedTuple):
     """What the engine wants to know of a test."""
 
-    cls: type[TestCase]
+    # Called with the kwargs for each iteration: a class, or the function itself.
+    make: Callable[..., Any]
+    # Whether calling it is the iteration, and not the making of an instance.
+    is_function: bool
+    # Whether its iterations are coroutines.
+    is_coroutine: bool
+    # What its threads are called.
+    name: str
     label: str
     summary: str
     max_duration_s: float | None
+    has_setup: bool = False
+    has_teardown: bool = False
+    # Whether metrics are an attribute of the instance's own class, and not those of ``TestCase``.
+    own_metrics: bool = False
+    # Which columns of a row of data are given as kwargs; all where None.
+    columns: list[str] | None = None
+    # Where the whole row goes: "attribute", "argument" or "nowhere".
+    row_as: str = "nowhere"
+    # Whether it is one of pytest, whose iterations tell more: ``waited_ns``, ``skipped``, ``xfailed``.
+    of_pytest: bool = False
+    # What the user should know of how it is run.
+    notes: Sequence[str] = ()
 
 
-class RefusedError(Exception):
-    """What is wrong, on its way to whoever asked."""
+def load(
+    path: str,
+    kwargs: dict[str, Any],
+    folders: Sequence[str] = (),
+    row: dict[str, Any] | None = None,
+    data: dict[str, Any] | None = None,
+    test_case: bool = True,
+) -> Loaded | Problem:
+    """Import what is to be run, make one instance of a class, and ask it for what the report shows.
 
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(problem.message)
-        self.problem = problem
-
-
-def load(path: str, kwargs: dict[str, Any], folders: Sequence[str] = (), row: dict[str, Any] | None = None) -> Loaded | Problem:
-    """Import a class, instantiate it once, and ask it for what the report shows.
-
-    ``folders`` are those where user code is looked for before and after Python's own path; they stand in hints. ``row`` are the
-    kwargs that one iteration gets beside those that all have.
+    ``folders`` are those where user code is looked for before and after Python's own path; they stand in hints. ``row`` are
+    kwargs that one iteration gets beside those that all have, ``data`` is a row that one iteration is fed with. ``test_case``
+    says that nothing but a class derived from ``TestCase`` is meant, as in pysurge 1.0.1.
     """
     try:
-        cls = find(path, folders)
-        _check_class(path, cls)
-        instance = _instantiate(cls, {**kwargs, **(row or {})})
-        if row:
-            # The label stands for all iterations.
-            with contextlib.suppress(Exception):
-                instance.kwargs = kwargs
-        for hook in (*_CLASS_HOOKS, *_HOOKS):
-            _check_hook(path, instance, hook)
-        return Loaded(cls, _label(instance), _summary(instance), _max_duration(instance))
+        found = find(path, folders, kind="class" if test_case else "class or function")
+        if test_case:
+            _check_is_test_case(path, found)
+        loaded = _load_class if inspect.isclass(found) else _load_function
+        return loaded(path, found, kwargs, row or {}, data)
     except RefusedError as refused:
         return refused.problem
     except BaseException as error:
@@ -89,175 +91,99 @@ def import_script(file: str) -> Problem | None:
     return None
 
 
-def refuse(fault: str, message: str, hint: str | None = None, error: BaseException | None = None) -> RefusedError:
-    """Say what is wrong, with the user's part of the traceback of an error."""
-    traceback = "" if error is None else render(error)
-    return RefusedError(Problem(fault, sendable(message), hint and sendable(hint), traceback))
+# -- a class -----------------------------------------------------------------------------------------------------------
 
 
-# -- the class ---------------------------------------------------------------------------------------------------------
+def _load_class(path: str, cls: Any, kwargs: dict[str, Any], row: dict[str, Any], data: dict[str, Any] | None) -> Loaded:
+    if getattr(cls, "run", None) is None or cls.run is getattr(TestCase, "run", None):
+        raise refuse("not_a_test_case", f"class `{path}` has no run()", "run() is the one method a test case must have")
+    columns = None if data is None else _columns_of_class(cls, data)
+    fed = {} if data is None else {name: value for name, value in data.items() if columns is None or name in columns}
+    instance = _instantiate(cls, {**kwargs, **row, **fed})
+    if row or fed:
+        # The label stands for all iterations.
+        with contextlib.suppress(Exception):
+            instance.kwargs = kwargs
+    if data is not None:
+        _give_row(path, instance, data)
+    is_coroutine = _check_hooks(path, instance)
+    is_test_case = isinstance(instance, TestCase)
+    return Loaded(
+        make=cls,
+        is_function=False,
+        is_coroutine=is_coroutine,
+        name=cls.__name__,
+        label=_label(instance, kwargs),
+        summary=_summary(instance),
+        max_duration_s=_max_duration(instance),
+        has_setup=_has_own(cls, "setup"),
+        has_teardown=_has_own(cls, "teardown"),
+        own_metrics=not is_test_case or _has_own(cls, "metrics"),
+        columns=columns,
+        row_as="nowhere" if data is None else "attribute",
+    )
 
 
-def find(path: str, folders: Sequence[str]) -> Any:
-    """Import what a dotted path names."""
-    parts = path.split(".")
-    if not all(part.isidentifier() for part in parts):
-        raise refuse("not_found", f"`{path}` is no dotted path to a class", "write package.module.ClassName")
-    module, rest = _import_longest(path, parts, folders)
-    found: Any = module
-    for place, part in enumerate(rest):
-        try:
-            found = getattr(found, part)
-        except AttributeError:
-            raise _no_attribute(".".join(parts[: len(parts) - len(rest) + place]), part, found, module) from None
-        except BaseException as error:
-            raise refuse("import", f"`{path}` cannot be looked up: {one_line(error)}", error=error) from None
-    return found
+def _has_own(cls: Any, name: str) -> bool:
+    """Whether a class has an attribute that is not ``TestCase``'s."""
+    for owner in cls.__mro__:
+        if owner is TestCase:
+            return False
+        if name in vars(owner):
+            return True
+    return False
 
 
-def _import_longest(path: str, parts: list[str], folders: Sequence[str]) -> tuple[ModuleType, list[str]]:
-    """Import as many leading parts as are modules."""
-    module = _import(parts[0])
-    if module is None:
-        raise _no_module(path, parts[0], folders)
-    for place, part in enumerate(parts[1:], start=1):
-        is_last = place == len(parts) - 1
-        if "__path__" not in vars(module) or (is_last and part in vars(module)):
-            return module, parts[place:]
-        submodule = _import(".".join(parts[: place + 1]))
-        if submodule is None:
-            return module, parts[place:]
-        module = submodule
-    return module, []
-
-
-def _import(name: str) -> ModuleType | None:
-    """Import a module; None where there is none of that name."""
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name == name:
-            return None
-        hint = f"is `{error.name}` installed for {sys.executable}?" if error.name else None
-        raise import_failed(f"module `{name}`", error, hint) from None
-    except BaseException as error:
-        raise import_failed(f"module `{name}`", error) from None
-
-
-def import_failed(what: str, error: BaseException, hint: str | None = None) -> RefusedError:
-    """Say that user code raised while it was imported."""
-    error.__traceback__ = _without_import_machinery(error.__traceback__)
-    return refuse("import", f"{what} cannot be imported: {one_line(error)}", hint, error)
-
-
-def _without_import_machinery(tb: TracebackType | None) -> TracebackType | None:
-    machinery = (importlib.__file__, "<frozen importlib", "<frozen runpy")
-    while tb is not None:
-        filename = tb.tb_frame.f_code.co_filename
-        if not (is_ours(filename) or filename.startswith(machinery)):
-            break
-        tb = tb.tb_next
-    return tb
-
-
-def _no_module(path: str, name: str, folders: Sequence[str]) -> RefusedError:
-    message = f"there is no module `{name}`"
-    if name == path:
-        return refuse("not_found", message, "write the module and the class, module.ClassName")
-    places = [shown(folder) for folder in folders] or [shown(sys.path[0]) or "."]
-    hint = f"looked in {' and '.join(places)} and on Python's path; run pysurge from the folder that holds `{name}`"
-    alike = similar(name, _modules_in(folders or sys.path[:1]), few=False)
-    return refuse("not_found", message, f"{alike}; {hint}" if alike else hint)
-
-
-def _no_attribute(owner: str, part: str, found: Any, module: ModuleType) -> RefusedError:
-    if owner == "__main__" and not _inherit.has_main():
-        hint = "`__main__` means the script that makes a Manager; elsewhere write the module's own name"
-        return refuse("not_found", f"there is no script that could hold `{part}`", hint)
-    file = getattr(module, "__file__", None)
-    where = f" ({shown(file)})" if file else ""
-    kind = "module" if found is module else "class"
-    among = _test_cases(found) + _modules_in(getattr(found, "__path__", ()))
-    return refuse("not_found", f"{kind} `{owner}`{where} has no `{part}`", similar(part, among))
-
-
-def _modules_in(folders: Iterable[str]) -> list[str]:
-    return [module.name for module in pkgutil.iter_modules(list(folders))]
-
-
-def _test_cases(owner: Any) -> list[str]:
-    """Names of the test cases in a module or class; of all its classes, where none is a test case."""
-    members = getattr(owner, "__dict__", {})
-    classes = [name for name, value in members.items() if inspect.isclass(value) and value is not TestCase]
-    cases = [name for name in classes if issubclass(members[name], TestCase)]
-    return cases or classes
-
-
-def similar(name: str, among: Sequence[str], few: bool = True) -> str | None:
-    """A hint to a name that is alike, or, if there are ``few``, to all there are."""
-    close = difflib.get_close_matches(name, among, n=1, cutoff=0.6)
-    if close:
-        return f"did you mean `{close[0]}`?"
-    if few and 0 < len(among) <= _MANY_NAMES:
-        return "there is " + ", ".join(f"`{each}`" for each in sorted(among))
-    return None
-
-
-def _check_class(path: str, cls: Any) -> None:
+def _check_is_test_case(path: str, cls: Any) -> None:
     if not inspect.isclass(cls):
         kind = "a module" if inspect.ismodule(cls) else f"of type {type(cls).__name__}"
-        cases = _test_cases(cls) if inspect.ismodule(cls) else []
-        hint = f"did you mean `{path}.{cases[0]}`?" if cases else "name a class that derives from pysurge.TestCase"
+        among = candidates(cls, "class") if inspect.ismodule(cls) else []
+        if among:
+            hint = f"did you mean `{path}.{among[0]}`?"
+        elif callable(cls):
+            hint = f"name a class that derives from pysurge.TestCase, or write `test: {path}`"
+        else:
+            hint = "name a class that derives from pysurge.TestCase"
         raise refuse("not_a_test_case", f"`{path}` is {kind}, not a class", hint)
     if not issubclass(cls, TestCase):
-        hint = f"write `class {cls.__name__}(pysurge.TestCase)`"
+        hint = f"write `class {cls.__name__}(pysurge.TestCase)`, or `test: {path}`, which takes any class with a run()"
         raise refuse("not_a_test_case", f"class `{path}` is no TestCase", hint)
-    if cls.run is TestCase.run:
-        raise refuse("not_a_test_case", f"class `{path}` has no run()", "run() is the one method a test case must have")
 
 
-def _check_hook(path: str, instance: TestCase, hook: str) -> None:
+def _check_hooks(path: str, instance: Any) -> bool:
+    """Whether the hooks can be called, and whether the test is one of coroutines."""
+    cls = type(instance)
+    for hook in (*_CLASS_HOOKS, *_HOOKS):
+        if hook == "run" or isinstance(instance, TestCase) or hasattr(cls, hook):
+            _check_hook(path, instance, hook)
+    is_coroutine = inspect.iscoroutinefunction(instance.run)
+    for hook in (*_CLASS_HOOKS, "setup", "teardown"):
+        if not is_coroutine and inspect.iscoroutinefunction(getattr(instance, hook, None)):
+            hint = "write `async def run(self)` too, or make this a plain function"
+            raise refuse("not_a_test_case", f"`{path}.{hook}` is a coroutine function, and run() is not", hint)
+    return is_coroutine
+
+
+def _check_hook(path: str, instance: Any, hook: str) -> None:
     on_class = hook in _CLASS_HOOKS
     method = getattr(type(instance) if on_class else instance, hook, None)
     what = f"`{path}.{hook}`"
     if not callable(method):
         raise refuse("not_a_test_case", f"{what} is no method", f"write `def {hook}(...)`")
-    if inspect.iscoroutinefunction(method):
-        hint = f"make {hook}() a plain function that calls asyncio.run(...)"
-        raise refuse("not_a_test_case", f"{what} is a coroutine function, which pysurge does not run yet", hint)
-    if inspect.isgeneratorfunction(method) or inspect.isasyncgenfunction(method):
-        hint = f"take the yield out of {hook}()"
-        raise refuse("not_a_test_case", f"{what} is a generator function: calling it would do nothing", hint)
+    _check_not_generator(what, hook, method)
     reason = refusal(method)
     if reason is not None:
         needed = "`@classmethod` above it and no parameter but cls" if on_class else "no parameter but self"
         raise refuse("not_a_test_case", f"{what} cannot be called: {reason}", f"give it {needed}")
 
 
-def refusal(function: Callable[..., Any], *args: Any, **kwargs: Any) -> str | None:
-    """Why a function does not take these arguments, told without calling it; None where it does or nobody knows."""
-    signature = _signature(function)
-    if signature is None:
-        return None
-    try:
-        signature.bind(*args, **kwargs)
-    except TypeError as error:
-        return str(error)
-    return None
+def _check_not_generator(what: str, name: str, function: Callable[..., Any]) -> None:
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        hint = f"take the yield out of {name}()"
+        raise refuse("not_a_test_case", f"{what} is a generator function: calling it would do nothing", hint)
 
 
-def _signature(function: Callable[..., Any]) -> inspect.Signature | None:
-    try:
-        # What a decorator wraps is its own business: it may well provide an argument.
-        return inspect.signature(function, follow_wrapped=False)
-    except (TypeError, ValueError):
-        return None
-
-
-# -- the instance ------------------------------------------------------------------------------------------------------
-
-
-def _instantiate(cls: type[TestCase], kwargs: dict[str, Any]) -> TestCase:
+def _instantiate(cls: Any, kwargs: dict[str, Any]) -> Any:
     _check_kwargs(cls, kwargs)
     try:
         return cls(**kwargs)
@@ -265,29 +191,137 @@ def _instantiate(cls: type[TestCase], kwargs: dict[str, Any]) -> TestCase:
         raise refuse("instance", f"{cls.__name__}.__init__ raised {one_line(error)}", error=error) from None
 
 
-def _check_kwargs(cls: type[TestCase], kwargs: dict[str, Any]) -> None:
+def _check_kwargs(cls: Any, kwargs: dict[str, Any]) -> None:
     if cls.__init__ is TestCase.__init__ or type(cls).__call__ is not type.__call__:
         return
-    reason, signature = refusal(cls.__init__, None, **kwargs), _signature(cls.__init__)
-    if reason is None or signature is None:
+    if cls.__init__ is object.__init__:
+        # Whose signature takes anything, and then refuses it.
+        if kwargs and cls.__new__ is object.__new__:
+            names = ", ".join(f"`{name}`" for name in kwargs)
+            hint = f"give {cls.__name__} an __init__ with parameters of these names"
+            raise refuse("kwargs", f"{cls.__name__} takes no arguments, but its kwargs are {names}", hint)
         return
-    parameters = list(signature.parameters.values())
-    named = [p.name for p in parameters[1:] if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    _refuse_kwargs(f"{cls.__name__}.__init__", "__init__", cls.__init__, (None,), kwargs)
+
+
+def _refuse_kwargs(what: str, name: str, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Say where a function does not take its kwargs."""
+    reason, found = refusal(function, *args, **kwargs), signature(function)
+    if reason is None or found is None:
+        return
+    parameters = list(found.parameters.values())
+    named = [p.name for p in parameters[len(args) :] if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
     hints = [hint for hint in (similar(name, named) for name in kwargs if name not in named) if hint]
-    hint = hints[0] if hints else f"its signature is __init__({', '.join(map(str, parameters))})"
-    raise refuse("kwargs", f"{cls.__name__}.__init__ refuses these kwargs: {reason}", hint)
+    hint = hints[0] if hints else f"its signature is {name}({', '.join(map(str, parameters))})"
+    raise refuse("kwargs", f"{what} refuses these kwargs: {reason}", hint)
 
 
-def _label(instance: TestCase) -> str:
-    return _text(instance, "__str__", str, lambda: f"<{type(instance).__name__}>")
+def _give_row(path: str, instance: Any, data: dict[str, Any]) -> None:
+    try:
+        instance.data = data
+    except BaseException as error:
+        hint = "let it have an attribute `data` that can be set"
+        raise refuse("data", f"`{path}` cannot be given its row as self.data: {one_line(error)}", hint) from None
 
 
-def _summary(instance: TestCase) -> str:
-    default = TestCase.summary.__get__(instance)
-    return _text(instance, "summary", lambda case: case.summary, lambda: default)
+# -- a function --------------------------------------------------------------------------------------------------------
 
 
-def _text(instance: TestCase, name: str, get: Callable[[Any], Any], default: Callable[[], str]) -> str:
+def _load_function(
+    path: str, function: Any, kwargs: dict[str, Any], row: dict[str, Any], data: dict[str, Any] | None
+) -> Loaded:
+    name = short_name(path)
+    if not callable(function):
+        kind = "a module" if inspect.ismodule(function) else f"of type {type(function).__name__}"
+        among = candidates(function) if inspect.ismodule(function) else []
+        hint = f"did you mean `{path}.{among[0]}`?" if among else "name a class with a run(), or a function"
+        raise refuse("not_a_test_case", f"`{path}` is {kind}, which cannot be called", hint)
+    _check_not_generator(f"`{path}`", name, function)
+    columns, row_as = ([], "nowhere") if data is None else _columns_of_function(path, function, data)
+    fed: dict[str, Any] = {}
+    if data is not None:
+        fed = {key: value for key, value in data.items() if columns is None or key in columns}
+        if row_as == "argument":
+            fed[_ROW] = data
+    _refuse_kwargs(f"`{path}`", name, function, (), {**kwargs, **row, **fed})
+    shown_kwargs = ", ".join(f"{key}={_repr(value)}" for key, value in kwargs.items())
+    return Loaded(
+        make=function,
+        is_function=True,
+        is_coroutine=is_coroutine_function(function),
+        name=name,
+        label=sendable(f"{name}({shown_kwargs})"),
+        summary=_first_line(function) or name,
+        max_duration_s=None,
+        columns=columns,
+        row_as=row_as,
+    )
+
+
+def is_coroutine_function(function: Any) -> bool:
+    """Whether calling it gives a coroutine; also of an object whose ``__call__`` is such a method."""
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004
+
+
+def _columns_of_function(path: str, function: Any, data: dict[str, Any]) -> tuple[list[str] | None, str]:
+    found = signature(function)
+    if found is None:
+        return None, "nowhere"
+    parameters = found.parameters.values()
+    row_as = "argument" if any(p.name == _ROW for p in parameters) and _ROW not in data else "nowhere"
+    columns = _taken(found, data)
+    if columns == [] and row_as == "nowhere":
+        hint = f"give it a parameter named like a column ({', '.join(map(str, data))}), or `{_ROW}`, which gets the whole row"
+        raise refuse("data", f"`{path}` takes nothing of its data", hint)
+    return columns, row_as
+
+
+def _columns_of_class(cls: Any, data: dict[str, Any]) -> list[str] | None:
+    if cls.__init__ is object.__init__:
+        return []
+    if cls.__init__ is TestCase.__init__:
+        return None
+    found = signature(cls.__init__)
+    return None if found is None else _taken(found, data)
+
+
+def _taken(found: inspect.Signature, data: dict[str, Any]) -> list[str] | None:
+    """Which columns are parameters; None where all are taken, whatever they are called."""
+    parameters = found.parameters.values()
+    if any(p.kind is p.VAR_KEYWORD for p in parameters):
+        return None
+    return [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) and p.name in data]
+
+
+# -- what the report shows ---------------------------------------------------------------------------------------------
+
+
+def _label(instance: Any, kwargs: dict[str, Any]) -> str:
+    cls: Any = type(instance)
+    default = f"<{cls.__name__} kwargs={_repr(kwargs)}>"
+    if cls.__str__ is object.__str__ and cls.__repr__ is object.__repr__:
+        return sendable(default)
+    return _text(instance, "__str__", str, lambda: f"<{cls.__name__}>")
+
+
+def _summary(instance: Any) -> str:
+    cls: Any = type(instance)
+    if isinstance(instance, TestCase):
+        default: str = TestCase.summary.__get__(instance)
+        return _text(instance, "summary", lambda case: case.summary, lambda: default)
+    default = _first_line(cls) or cls.__name__
+    return _text(instance, "summary", lambda case: case.summary, lambda: default) if hasattr(cls, "summary") else default
+
+
+def _first_line(documented: Any) -> str:
+    # Not inherited, and not that of the type of a callable object.
+    doc = vars(documented).get("__doc__") if inspect.isclass(documented) else getattr(documented, "__doc__", None)
+    if not isinstance(doc, str) or (not inspect.isclass(documented) and not inspect.isroutine(documented)):
+        return ""
+    return next((line.strip() for line in doc.splitlines() if line.strip()), "")
+
+
+def _text(instance: Any, name: str, get: Callable[[Any], Any], default: Callable[[], str]) -> str:
     """A text for the report. It may need what only ``startup`` will make, so that raising here is no fault."""
     what = f"{type(instance).__name__}.{name}"
     try:
@@ -300,10 +334,10 @@ def _text(instance: TestCase, name: str, get: Callable[[Any], Any], default: Cal
     raise refuse("instance", f"{what} must be a string, not a method", "put @property above it")
 
 
-def _max_duration(instance: TestCase) -> float | None:
+def _max_duration(instance: Any) -> float | None:
     cls = type(instance)
     own = "max_duration" in getattr(instance, "__dict__", {})
-    if not own and getattr(cls, "max_duration", None) is TestCase.max_duration:
+    if not own and not _has_own(cls, "max_duration"):
         return None
     try:
         value: Any = instance.max_duration

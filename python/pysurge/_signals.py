@@ -24,8 +24,10 @@ def ignore_further() -> None:
 
 
 @contextmanager
-def told_to_engine() -> Iterator[int | None]:
+def told_to_engine(seen: list[int] | None = None) -> Iterator[int | None]:
     """Give a descriptor at which a byte arrives for each Ctrl+C or SIGTERM; None outside the main thread.
+
+    Which came is in ``seen`` when this context is left.
 
     The reader takes over the descriptor and sees its end when this context is left. Python's own low-level handler
     writes the byte, also while no Python code runs, so that this works any number of times in one process.
@@ -40,7 +42,7 @@ def told_to_engine() -> Iterator[int | None]:
         yield None
         return
     try:
-        with _handled_by(lambda *_: None):
+        with _handled_by(lambda number, _frame: None if seen is None else seen.append(number)):
             yield reader
     finally:
         signal.set_wakeup_fd(before)

@@ -4,6 +4,7 @@ Everything here runs on the main thread and outside iterations; the engine calls
 """
 
 import contextlib
+import inspect
 import itertools
 import logging
 import os
@@ -13,11 +14,17 @@ import threading
 import traceback
 import weakref
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from . import _engine, _loader, _shapes
+from . import _engine, _loader, _output, _rows, _shapes
 from ._inherit import inherit
-from ._tracebacks import one_line, render, sendable
+from ._names import Problem
+from ._tracebacks import sendable
+from ._units import ClassUnit, StartupError, Units
+
+if TYPE_CHECKING:
+    from ._loop import EventLoop
+    from ._items import CollectedItem, Items
 
 log = logging.getLogger("pysurge")
 
@@ -36,10 +43,18 @@ class Forward(logging.Handler):
         self._send = send
         os.register_at_fork(after_in_child=self._print_instead)
 
+    def attach(self) -> None:
+        """See to it that records come here, also after user code has set up logging anew."""
+        root = logging.getLogger()
+        if self not in root.handlers:
+            root.addHandler(self)
+        # A new setup disables the loggers that it does not name.
+        log.disabled = False
+
     def handle(self, record: logging.LogRecord) -> bool:
         """Without the handler's lock: the sender has one of its own, and threads need not queue here."""
         kept = self.filter(record)
-        if kept:
+        if kept and not _output.is_written_by_another(record):
             self.emit(kept if isinstance(kept, logging.LogRecord) else record)
         return bool(kept)
 
@@ -65,24 +80,24 @@ class Helpers:
     """What the engine asks of Python."""
 
     def __init__(self) -> None:
-        self._classes: list[type[_engine.TestCase] | None] = []
-        self._tried: list[type[_engine.TestCase]] = []
+        self._units = Units()
+        self._forward: Forward | None = None
+        self._items: Items | None = None
+        self._loop: EventLoop | None = None
+        # Whether nothing of it is left that would keep the interpreter from being finalized.
+        self.loop_is_closed = True
         self._folders: list[str] = []
-        self._script_problem: _loader.Problem | None = None
+        self._script_problem: Problem | None = None
         self._pool_threads: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
 
     def prepare(
-        self, process: str, send: SendLog, debug: bool, import_first: tuple[str, ...], import_last: tuple[str, ...]
+        self, process: str, send: _output.Sender, debug: bool, import_first: tuple[str, ...], import_last: tuple[str, ...]
     ) -> None:
         """Set up logging and the import path, before any user code is imported."""
-        root = logging.getLogger()
-        root.setLevel(logging.DEBUG if debug else logging.INFO)
-        root.addHandler(Forward(process, send))
-        # What user code prints reaches the manager line by line.
-        for stream in (sys.stdout, sys.stderr):
-            reconfigure = getattr(stream, "reconfigure", None)
-            if reconfigure is not None:
-                reconfigure(line_buffering=True)
+        logging.getLogger().setLevel(logging.DEBUG if debug else logging.INFO)
+        self._forward = Forward(process, send)
+        self._forward.attach()
+        _output.install(send.print)
         inherited, script = inherit()
         self._folders = list(dict.fromkeys((*import_first, *import_last)))
         # Python put the current folder or our own in front; what is wanted there is told, and wanted once.
@@ -92,49 +107,114 @@ class Helpers:
         if script is not None:
             self._script_problem = _loader.import_script(script)
 
-    def load(self, path: str, kwargs: dict[str, Any], row: dict[str, Any] | None = None) -> _loader.Loaded | _loader.Problem:
-        """Load the next test of the plan; ``row`` are further kwargs of its first iteration."""
-        if path.startswith("__main__.") and self._script_problem is not None:
-            answer: _loader.Loaded | _loader.Problem = self._script_problem
-        else:
-            answer = _loader.load(path, kwargs, self._folders, row)
-        self._classes.append(answer.cls if isinstance(answer, _loader.Loaded) else None)
+    def open_pytest(self, args: tuple[str, ...], worker: int, workers: int) -> None:
+        """Make ready for tests of pytest."""
+        from ._items import Items
+
+        self._items = Items(args, worker, workers)
+
+    def collect(self, entries: list[tuple[str, str | None, str | None]]) -> "list[list[CollectedItem] | Problem]":
+        """Find the tests of pytest that each entry, a path with ``-k`` and ``-m``, stands for."""
+        from ._pytest import Entry
+
+        assert self._items is not None
+        return self._items.collect([Entry(*entry) for entry in entries])
+
+    def open_items(self, wanted: list[tuple[str, str]], rootdir: str, inifile: str | None) -> None:
+        """Collect the tests of the plan that are pytest's, by node id and file."""
+        from ._pytest import Wanted
+
+        assert self._items is not None
+        self._items.open([Wanted(*each) for each in wanted], rootdir, inifile)
+
+    def load_item(self, node_id: str, data: bool) -> _loader.Loaded | Problem:
+        """Load the next test of the plan, one of pytest."""
+        assert self._items is not None
+        answer = self._items.load(node_id, data)
+        self._units.add(self._items.unit(node_id) if isinstance(answer, _loader.Loaded) else None)
         return answer
 
-    def sample(self, function: str, duration_s: float | None) -> _shapes.Samples | _loader.Problem:
+    def load(
+        self,
+        path: str,
+        kwargs: dict[str, Any],
+        row: dict[str, Any],
+        data: dict[str, Any] | None,
+        test_case: bool,
+    ) -> _loader.Loaded | Problem:
+        """Load the next test of the plan.
+
+        ``row`` are further kwargs of its first iteration, ``data`` the row that it is fed with; ``test_case`` says that only a
+        class derived from ``TestCase`` is meant.
+        """
+        if path.startswith("__main__.") and self._script_problem is not None:
+            answer: _loader.Loaded | Problem = self._script_problem
+        else:
+            answer = _loader.load(path, kwargs, self._folders, row, data, test_case)
+        if isinstance(answer, _loader.Loaded) and answer.is_coroutine:
+            self._event_loop()
+        made = answer.make if isinstance(answer, _loader.Loaded) and not answer.is_function else None
+        self._units.add(ClassUnit(made) if inspect.isclass(made) else None)
+        return answer
+
+    def rows(self, name: str) -> _rows.Rows | Problem:
+        """Read the rows of a Python iterable."""
+        return _rows.read(name, self._folders)
+
+    def sample(self, function: str, duration_s: float | None) -> _shapes.Samples | Problem:
         """Sample the shape of a test."""
         return _shapes.sample(function, duration_s, self._folders)
 
-    def startup(self) -> list[tuple[str, str, str] | None]:
+    def startup(self) -> list[StartupError | None]:
         """Run ``startup`` once per class; per test, what went wrong."""
-        errors: dict[type[_engine.TestCase], tuple[str, str, str] | None] = {}
-        for cls in self._classes:
-            if cls is None or cls in errors:
-                continue
-            self._tried.append(cls)
-            log.debug("test class %s calling startup()", cls.__name__)
-            try:
-                cls.startup()
-                errors[cls] = None
-            except BaseException as error:
-                log.error("Startup for %s failed! Not running this test.\n%s", cls, render(error))
-                errors[cls] = (f"{cls.__module__}.{cls.__qualname__}", one_line(error), render(error))
-        return [errors.get(cls) if cls is not None else None for cls in self._classes]
+        self._keep_forwarding()
+        answers = self._units.start_up(self._await)
+        self._keep_forwarding()
+        return answers
+
+    def _keep_forwarding(self) -> None:
+        if self._forward is not None:
+            self._forward.attach()
 
     def shutdown(self) -> None:
         """Run ``shutdown`` of every class whose ``startup`` was tried."""
-        for cls in self._tried:
-            log.debug("test class %s calling shutdown()", cls.__name__)
-            try:
-                cls.shutdown()
-            except BaseException as error:
-                log.error("Warning: shutdown for %s failed.\n%s", cls, render(error))
+        if self._loop is not None:
+            self._loop.finish()
+        self._units.shut_down(self._await)
+        if self._items is not None:
+            self._items.finish()
+        if self._loop is not None:
+            self.loop_is_closed = self._loop.close()
+
+    def loop_waker(self) -> _engine.LoopWaker:
+        """What wakes the event loop."""
+        return self._event_loop().waker
+
+    def start_tasks(self, runner: _engine.TaskRunner) -> None:
+        """Let the event loop run the iterations of a coroutine test."""
+        self._event_loop().add(runner)
+
+    def _event_loop(self) -> "EventLoop":
+        if self._loop is None:
+            # Costs what importing asyncio costs: only whoever has coroutines pays.
+            from ._loop import EventLoop
+
+            self._loop = EventLoop()
+        return self._loop
+
+    def _await(self, awaitable: Any) -> Any:
+        return self._event_loop().wait(awaitable)
 
     def spawn(self, name: str, thread: _engine.PoolThread) -> None:
         """Make a pool thread. They are daemons: one that is stuck must not keep the interpreter from ending."""
-        pool_thread = threading.Thread(target=thread.run, name=name, daemon=True)
+        pool_thread = threading.Thread(target=self._live, args=(thread,), name=name, daemon=True)
         pool_thread.start()
         self._pool_threads.add(pool_thread)
+
+    def _live(self, thread: _engine.PoolThread) -> None:
+        thread.run()
+        if self._items is not None:
+            self._items.thread_ended()
 
     def log_stacks(self, tests: list[str]) -> None:
         """Write the stacks of the pool threads of some tests that are in user code."""
@@ -153,6 +233,8 @@ class Helpers:
             else:
                 who = f"{len(threads)} threads ({_some(threads)}) still run after the grace period and are abandoned"
             log.error("%s:\n%s", who, lines)
+        if self._loop is not None:
+            self._loop.log_stacks(tests)
 
 
 def _some(names: list[str]) -> str:
@@ -161,7 +243,7 @@ def _some(names: list[str]) -> str:
 
 
 def _is_of_thread(frame: traceback.FrameSummary) -> bool:
-    return frame.filename == threading.__file__
+    return frame.filename in (threading.__file__, __file__)
 
 
 def main() -> NoReturn:
@@ -173,12 +255,14 @@ def main() -> NoReturn:
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.close(null)
-    clean = _engine.serve(channel, Helpers())
+    helpers = Helpers()
+    clean = _engine.serve(channel, helpers)
+    _output.end()
     for stream in (sys.stdout, sys.stderr):
         # User code may have closed it, or put something else in its place.
         with contextlib.suppress(Exception):
             stream.flush()
-    if not clean:
+    if not (clean and helpers.loop_is_closed):
         # Threads are still in user code: finalizing the interpreter under them may crash or hang.
         os._exit(0)
     sys.exit(0)

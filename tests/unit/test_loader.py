@@ -58,8 +58,8 @@ def test_a_class_is_found_and_asked(write: Write) -> None:
         '''
     )
     answer = loaded("cases.Upload", {"legacy": True})
-    assert issubclass(answer.cls, pysurge.TestCase)
-    assert answer[1:] == ("<Upload kwargs={'legacy': True}>", "Uploads a file.", 3.0)
+    assert issubclass(answer.make, pysurge.TestCase)  # type: ignore[arg-type]
+    assert (answer.label, answer.summary, answer.max_duration_s) == ("<Upload kwargs={'legacy': True}>", "Uploads a file.", 3.0)
 
 
 @pytest.mark.parametrize("path", ["pack.deep.mod.Case", "pack.deep.mod.Outer.Inner", "pack.Case", "pack.mod"])
@@ -76,7 +76,7 @@ def test_classes_are_found_in_packages_and_in_classes(write: Write, path: str) -
         """,
         "pack/deep/mod.py",
     )
-    assert loaded(path).cls.__name__ == path.rpartition(".")[2]
+    assert loaded(path).name == path.rpartition(".")[2]
 
 
 RUN = "    def run(self): pass\n"
@@ -85,7 +85,7 @@ PROBLEMS = {
     "no dotted path": ("", "cases.1Case", {}, "not_found", "`cases.1Case` is no dotted path", "package.module.Class"),
     "no module": ("", "casse.Case", {}, "not_found", "there is no module `casse`", "did you mean `cases`?; looked in "),
     "no such place": ("", "xyzzy.Case", {}, "not_found", "there is no module `xyzzy`", "run pysurge from the folder"),
-    "no class given": ("", "nothing", {}, "not_found", "there is no module `nothing`", "module.ClassName"),
+    "no class given": ("", "nothing", {}, "not_found", "there is no module `nothing`", "module.name"),
     "no submodule": (
         "",
         "pkg.tset.Case",
@@ -120,7 +120,7 @@ PROBLEMS = {
         "`cases` is a module, not a class",
         "did you mean `cases.Upload`?",
     ),
-    "a function": ("def case(): pass\n", "cases.case", {}, "not_a_test_case", "is of type function", "derives from"),
+    "a function": ("def case(): pass\n", "cases.case", {}, "not_a_test_case", "is of type function", "`test: cases.case`"),
     "some other class": (
         "class Case:\n" + RUN,
         "cases.Case",
@@ -131,13 +131,13 @@ PROBLEMS = {
     ),
     "TestCase itself": ("", "cases.TestCase", {}, "not_a_test_case", "`cases.TestCase` has no run()", "must have"),
     "no run": ("class Case(TestCase): pass\n", "cases.Case", {}, "not_a_test_case", "has no run()", "must have"),
-    "async run": (
-        "class Case(TestCase):\n    async def run(self): pass\n",
+    "async setup of a plain run": (
+        "class Case(TestCase):\n    async def setup(self): pass\n" + RUN,
         "cases.Case",
         {},
         "not_a_test_case",
-        "`cases.Case.run` is a coroutine function",
-        "asyncio.run",
+        "`cases.Case.setup` is a coroutine function, and run() is not",
+        "write `async def run(self)` too",
     ),
     "run that yields": (
         "class Case(TestCase):\n    def run(self): yield\n",
@@ -302,7 +302,8 @@ def test_a_text_may_need_what_startup_makes(write: Write) -> None:
             def run(self): pass
         '''
     )
-    assert loaded("cases.Case")[1:] == ("<Case>", "Reads.", None)
+    answer = loaded("cases.Case")
+    assert (answer.label, answer.summary, answer.max_duration_s) == ("<Case>", "Reads.", None)
 
 
 def test_a_text_need_not_be_a_string(write: Write) -> None:

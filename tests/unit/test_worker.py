@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import pysurge
-from pysurge import _inherit, _loader
+from pysurge import _inherit, _loader, _output
 from pysurge._worker import Forward, Helpers
 
 Record = tuple[float, str, str, int, str]
@@ -24,14 +24,32 @@ def as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     level, handlers = root.level, root.handlers[:]
     monkeypatch.setattr(sys, "path", sys.path[:])
     monkeypatch.setattr(_inherit, "_worker", False)
+    monkeypatch.setattr(sys, "stdout", sys.stdout)
+    monkeypatch.setattr(sys, "stderr", sys.stderr)
+    monkeypatch.setattr(_output, "_installed", [])
     yield
+    _output.end()
     root.setLevel(level)
     root.handlers[:] = handlers
 
 
-def prepare(first: tuple[str, ...] = (), last: tuple[str, ...] = (), debug: bool = False) -> tuple[Helpers, list[Record]]:
-    helpers, sent = Helpers(), list[Record]()
-    helpers.prepare("Worker-1", lambda *record: sent.append(record), debug, first, last)
+class Sent(list[Record]):
+    """What a worker sends."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[tuple[bool, str, str]] = []
+
+    def __call__(self, *record: Any) -> None:
+        self.append(record)
+
+    def print(self, *line: Any) -> None:
+        self.lines.append(line)
+
+
+def prepare(first: tuple[str, ...] = (), last: tuple[str, ...] = (), debug: bool = False) -> tuple[Helpers, Sent]:
+    helpers, sent = Helpers(), Sent()
+    helpers.prepare("Worker-1", sent, debug, first, last)
     return helpers, sent
 
 

@@ -7,9 +7,10 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum, 
 use clap_complete::Shell;
 use notes::{
     CHECK_NOTES, COMPARE_NOTES, COMPLETIONS_NOTES, CONTROL_NOTES, DEMO_NOTES, FIND_MAX_NOTES, HISTORY_NOTES,
-    PLAN_NOTES, RUN_NOTES, SCHEMA_NOTES, SHORT_NOTES, TARGET_NOTES, long_notes,
+    INIT_NOTES, PLAN_NOTES, RUN_ABOUT, RUN_NOTES, SCHEMA_NOTES, SHORT_NOTES, TARGET_NOTES, long_notes,
 };
 use pysurge_core::control;
+use pysurge_core::plan;
 use pysurge_core::rate::Rate;
 use pysurge_core::schedule::Factor;
 use pysurge_core::span::{SpanError, parse_span, parse_span_or_minutes};
@@ -17,11 +18,13 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 mod compare;
+mod direct;
 mod find_max;
 mod history;
 mod notes;
 
 pub(crate) use compare::CompareArgs;
+pub(crate) use direct::DirectArgs;
 pub(crate) use find_max::FindMaxArgs;
 pub(crate) use history::HistoryArgs;
 
@@ -47,6 +50,8 @@ pub(crate) enum Invocation {
     Control(ControlArgs),
     /// `pysurge demo`.
     Demo(DemoArgs),
+    /// `pysurge init`.
+    Init(InitArgs),
     /// `pysurge target`.
     Target(TargetArgs),
     /// `pysurge completions`.
@@ -90,6 +95,7 @@ pub(crate) fn parse(args: &[OsString], columns: Option<u16>) -> Result<Invocatio
         Subcommands::History(history) => Invocation::History(history),
         Subcommands::Control(control) => Invocation::Control(control),
         Subcommands::Demo(demo) => Invocation::Demo(demo),
+        Subcommands::Init(init) => Invocation::Init(init),
         Subcommands::Target(target) => Invocation::Target(target),
         Subcommands::Completions { shell } => Invocation::Completions(shell),
         Subcommands::Schema { kind } => Invocation::Schema(kind),
@@ -105,18 +111,29 @@ pub(crate) fn command(columns: Option<u16>) -> clap::Command {
         .term_width(usize::from(columns.max(40)))
 }
 
-/// `pysurge config.yml` lacks the word `run`: says so.
+/// `pysurge config.yml` or `pysurge tests/` lacks the word `run`: says so.
 fn suggest_run(mut error: clap::Error) -> clap::Error {
     let given = match error.get(ContextKind::InvalidSubcommand) {
         Some(ContextValue::String(given)) => given.clone(),
         _ => return error,
     };
-    let extension = Path::new(&given).extension();
-    if extension.is_some_and(|extension| extension == "yml" || extension == "yaml") {
-        let tip = format!("to fire a config file, write: pysurge run {given}");
+    let what = if is_yaml(Path::new(&given)) {
+        Some("a config file")
+    } else {
+        // A word alone is rather a command with a slip in it.
+        plan::Target::parse(&given).ok().map(|_| "it")
+    };
+    if let Some(what) = what {
+        let tip = format!("to fire {what}, write: pysurge run {given}");
         error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
     }
     error
+}
+
+/// Whether a path is that of a YAML file.
+pub(crate) fn is_yaml(path: &Path) -> bool {
+    path.extension()
+        .is_some_and(|extension| extension == "yml" || extension == "yaml")
 }
 
 fn classic(args: ClassicArgs, command: &mut clap::Command) -> Result<Invocation, clap::Error> {
@@ -135,10 +152,12 @@ fn classic(args: ClassicArgs, command: &mut clap::Command) -> Result<Invocation,
         no_results: false,
     };
     let run = RunArgs {
-        config,
+        target: config,
         // 0 meant "until Ctrl+C" in 1.0.1, as did its absence.
         duration_ns: args.duration_ns.filter(|ns| *ns > 0),
         workers: None,
+        no_rehearsal: true,
+        direct: DirectArgs::default(),
         kept,
         shown,
         judged: JudgeArgs::default(),
@@ -178,16 +197,14 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Subcommands {
-    /// Fire the tests of a config file
-    ///
-    /// The report goes to stdout at the end, together with the log lines of the tests; progress goes to stderr. The run's folder keeps summary.json, timeseries.csv, run.log and the config.
-    #[command(after_help = RUN_NOTES)]
+    /// Fire a config file, a function, a class or tests of pytest
+    #[command(long_about = RUN_ABOUT, after_help = RUN_NOTES)]
     Run(RunArgs),
 
     /// Rehearse: load every test and run it once, fire no load
     ///
-    /// Imports and instantiates every test of the config, runs each one once in one worker, and shows what happened and how long it took. Exits with 0 when every test
-    /// passed, with 2 otherwise.
+    /// Imports and instantiates every test, runs each one once in one worker, and shows what happened and how long it took. Exits with 0 when every test passed, with 2
+    /// otherwise.
     #[command(after_help = CHECK_NOTES)]
     Check(CheckArgs),
 
@@ -226,6 +243,12 @@ enum Subcommands {
     /// Starts a small HTTP server on 127.0.0.1, fires the shipped example test at it, shows the report, and says how to go on from there.
     #[command(after_help = DEMO_NOTES)]
     Demo(DemoArgs),
+
+    /// Write a runnable example into a folder
+    ///
+    /// A test and, where it makes sense, a config, with comments. Nothing that is there is overwritten. Says what to type next.
+    #[command(after_help = INIT_NOTES)]
+    Init(InitArgs),
 
     /// Serve the demo's HTTP target until Ctrl+C
     ///
@@ -268,11 +291,11 @@ struct ClassicArgs {
 /// `pysurge run`.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub(crate) struct RunArgs {
-    /// The config file (YAML)
-    #[arg(value_hint = ValueHint::FilePath)]
-    pub(crate) config: PathBuf,
+    /// A config file (YAML), or what to run: package.module.Name, file.py:name, tests/
+    #[arg(value_hint = ValueHint::AnyPath)]
+    pub(crate) target: PathBuf,
 
-    /// How long to fire at most: 90s, 5m, 1h30m; a bare number is minutes [default: as the config says, else until Ctrl+C]
+    /// How long to fire at most: 90s, 5m, 1h30m; a bare number is minutes [default: as the config says, else until Ctrl+C; without a config 30s]
     #[arg(short, long = "duration", value_name = "DURATION", value_parser = parse_positive_duration, allow_negative_numbers = true)]
     pub(crate) duration_ns: Option<u64>,
 
@@ -280,11 +303,18 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "N", value_parser = parse_workers)]
     pub(crate) workers: Option<u32>,
 
+    /// Do not run each test once before the load
+    #[arg(long)]
+    pub(crate) no_rehearsal: bool,
+
     #[command(flatten)]
     pub(crate) kept: ResultsArgs,
 
     #[command(flatten)]
     pub(crate) shown: ShowArgs,
+
+    #[command(flatten)]
+    pub(crate) direct: DirectArgs,
 
     #[command(flatten)]
     pub(crate) judged: JudgeArgs,
@@ -342,11 +372,11 @@ pub(crate) struct ChoiceArgs {
     #[arg(long = "tag", value_name = "TAG")]
     pub(crate) tags: Vec<String>,
 
-    /// Only tests with this name, class or tag; may be repeated
+    /// Only tests with this name, target or tag; may be repeated
     #[arg(long, value_name = "NAME")]
     pub(crate) only: Vec<String>,
 
-    /// No test with this name, class or tag; may be repeated
+    /// No test with this name, target or tag; may be repeated
     #[arg(long, value_name = "NAME")]
     pub(crate) exclude: Vec<String>,
 }
@@ -395,13 +425,27 @@ pub(crate) struct ShowArgs {
 /// `pysurge check`.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub(crate) struct CheckArgs {
-    /// The config file (YAML)
-    #[arg(value_hint = ValueHint::FilePath)]
-    pub(crate) config: PathBuf,
+    /// As for `pysurge run`
+    #[arg(value_hint = ValueHint::AnyPath)]
+    pub(crate) target: PathBuf,
 
     /// Show debug log lines
     #[arg(long)]
     pub(crate) debug: bool,
+
+    #[arg(
+        long,
+        conflicts_with = "debug",
+        help = "Run each test in the foreground: print(), breakpoint() and a debugger work"
+    )]
+    pub(crate) trace: bool,
+
+    /// With --trace: into the debugger where a test fails
+    #[arg(long, requires = "trace")]
+    pub(crate) pdb: bool,
+
+    #[command(flatten)]
+    pub(crate) direct: DirectArgs,
 
     #[command(flatten)]
     pub(crate) choice: ChoiceArgs,
@@ -410,9 +454,9 @@ pub(crate) struct CheckArgs {
 /// `pysurge plan`.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub(crate) struct PlanArgs {
-    /// The config file (YAML)
-    #[arg(value_hint = ValueHint::FilePath)]
-    pub(crate) config: PathBuf,
+    /// As for `pysurge run`
+    #[arg(value_hint = ValueHint::AnyPath)]
+    pub(crate) target: PathBuf,
 
     /// As for `pysurge run`
     #[arg(short, long = "duration", value_name = "DURATION", value_parser = parse_positive_duration, allow_negative_numbers = true)]
@@ -429,6 +473,9 @@ pub(crate) struct PlanArgs {
     /// Print JSON in place of the text
     #[arg(long)]
     pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) direct: DirectArgs,
 
     #[command(flatten)]
     pub(crate) choice: ChoiceArgs,
@@ -520,6 +567,22 @@ pub(crate) struct DemoArgs {
 
     #[command(flatten)]
     pub(crate) live: LiveArgs,
+}
+
+/// `pysurge init`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub(crate) struct InitArgs {
+    /// Where to [default: the current folder]; it is made where it is not there
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) folder: Option<PathBuf>,
+
+    /// Tests of pytest, with fixtures
+    #[arg(long)]
+    pub(crate) pytest: bool,
+
+    /// Coroutine functions
+    #[arg(long = "async", conflicts_with = "pytest")]
+    pub(crate) is_async: bool,
 }
 
 /// `pysurge target`.

@@ -31,6 +31,31 @@ pub(crate) enum CliError {
     ConfigTooLong { path: PathBuf, limit_bytes: u64 },
     #[error("the config {} is not UTF-8 text: line {line} holds the byte 0x{byte:02x}", path.display())]
     ConfigNotText { path: PathBuf, line: usize, byte: u8 },
+    #[error("`{flag}` is for a target that is no config file")]
+    FlagOfTarget {
+        flag: &'static str,
+        /// How a config is told the same.
+        instead: String,
+        config: PathBuf,
+    },
+    #[error("the target {} is not UTF-8 text", .0.display())]
+    TargetNotText(PathBuf),
+    #[error("a test failed when it was run once before the load; nothing was fired")]
+    RehearsalFailed { exit_code: u8 },
+    #[error("`--trace` cannot hand over the keyword argument `{name}` of {test}: it holds {what}")]
+    NotTraceable {
+        test: String,
+        name: String,
+        what: String,
+    },
+    #[error("the tests and their kwargs are too long for `--trace`: {bytes} bytes")]
+    TraceTooLong { bytes: usize },
+    #[error("failed to start {}", python.display())]
+    Trace { python: PathBuf, source: io::Error },
+    #[error("{} is there already; nothing was written", .0.display())]
+    InitExists(PathBuf),
+    #[error("failed to write {}", path.display())]
+    Init { path: PathBuf, source: io::Error },
     #[error("{0}")]
     Config(ConfigErrors),
     #[error("failed to {0}")]
@@ -84,6 +109,13 @@ impl CliError {
             | Self::ConfigUnreadable { .. }
             | Self::ConfigTooLong { .. }
             | Self::ConfigNotText { .. }
+            | Self::FlagOfTarget { .. }
+            | Self::TargetNotText(_)
+            | Self::NotTraceable { .. }
+            | Self::TraceTooLong { .. }
+            | Self::Trace { .. }
+            | Self::InitExists(_)
+            | Self::Init { .. }
             | Self::Config(_)
             | Self::Results(_)
             | Self::Samples(_)
@@ -103,7 +135,7 @@ impl CliError {
             | Self::Control { .. } => EXIT_USAGE,
             Self::Signals(_) | Self::Output(_) => EXIT_INTERNAL,
             Self::Manager(error) => error.exit_code(),
-            Self::Stopped { exit_code } => *exit_code,
+            Self::Stopped { exit_code } | Self::RehearsalFailed { exit_code } => *exit_code,
         }
     }
 
@@ -120,6 +152,19 @@ impl CliError {
                 )
             }
             Self::ConfigNotText { .. } => "save the file as UTF-8".to_owned(),
+            Self::FlagOfTarget { instead, config, .. } => {
+                format!("for {} write {instead}", config.display())
+            }
+            Self::RehearsalFailed { .. } => {
+                "`pysurge check` runs each test once, with --trace in the foreground; --no-rehearsal fires in any case"
+                    .to_owned()
+            }
+            Self::NotTraceable { .. } => {
+                "with --trace arguments are texts, numbers, booleans, null, lists, and mappings with texts as keys"
+                    .to_owned()
+            }
+            Self::TraceTooLong { .. } => "choose fewer tests with --only, or give shorter kwargs".to_owned(),
+            Self::InitExists(_) => "name another folder: pysurge init DIR".to_owned(),
             Self::Results(_) => {
                 "name another folder with --results DIR, or make none with --no-results".to_owned()
             }
@@ -191,6 +236,8 @@ impl CliError {
             | Self::Target { source, .. }
             | Self::TargetLog { source, .. }
             | Self::Svg { source, .. }
+            | Self::Trace { source, .. }
+            | Self::Init { source, .. }
             | Self::Signals(source)
             | Self::Output(source) => Some(source),
             _ => None,
@@ -205,8 +252,17 @@ mod tests {
 
     #[test]
     fn errors_say_what_is_wrong_and_what_to_do() {
+        let errors = errors();
+        let text = errors.iter().fold(String::new(), |mut text, error| {
+            let _ = writeln!(text, "{}exit {}\n", error.render(false), error.exit_code());
+            text
+        });
+        insta::assert_snapshot!(text);
+    }
+
+    fn errors() -> Vec<CliError> {
         let refused = || io::Error::from(io::ErrorKind::PermissionDenied);
-        let errors = [
+        vec![
             CliError::ConfigNotFound("conf.yml".into()),
             CliError::ConfigNotFound("/etc/conf.yml".into()),
             CliError::ConfigIsFolder("tests".into()),
@@ -266,6 +322,28 @@ mod tests {
                 test: "upload".into(),
                 key: "users",
             }),
+            CliError::FlagOfTarget {
+                flag: "--rate",
+                instead: "-o 'tests[*].rate=5'".into(),
+                config: "load.yml".into(),
+            },
+            CliError::TargetNotText("a.py:f".into()),
+            CliError::RehearsalFailed { exit_code: 2 },
+            CliError::NotTraceable {
+                test: "load.py:upload".into(),
+                name: "at".into(),
+                what: "a date".into(),
+            },
+            CliError::TraceTooLong { bytes: 200_000 },
+            CliError::Trace {
+                python: "python3".into(),
+                source: refused(),
+            },
+            CliError::InitExists("config.yml".into()),
+            CliError::Init {
+                path: "config.yml".into(),
+                source: refused(),
+            },
             CliError::NoRun,
             CliError::NoSuchRun { pid: 4711 },
             CliError::ManyRuns { runs: 2 },
@@ -278,12 +356,7 @@ mod tests {
                 source: ClientError::Refused("the run is stopping".into()),
             },
             CliError::Output(io::ErrorKind::StorageFull.into()),
-        ];
-        let text = errors.iter().fold(String::new(), |mut text, error| {
-            let _ = writeln!(text, "{}exit {}\n", error.render(false), error.exit_code());
-            text
-        });
-        insta::assert_snapshot!(text);
+        ]
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod style;
 mod wait;
 mod world;
 
+pub use command::{LibraryOutcome, LibraryResult, LibraryRun, SeriesLine, run_library, series_of};
 pub use command::{run, run_config};
 pub use pysurge_manager::StopRequests;
 pub use world::{Output, StopSignals, World};

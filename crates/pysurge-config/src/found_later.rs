@@ -9,31 +9,32 @@ use pysurge_core::wire::{LoadError, LoadFault};
 
 /// What is to be told of a test that could not be loaded.
 pub(crate) fn diagnostic(root: &Item, test: Test, error: &LoadError) -> Diagnostic {
-    let key = match error.fault {
-        LoadFault::NotFound | LoadFault::Import | LoadFault::NotATestCase | LoadFault::Instance => {
-            "test_class"
-        }
-        LoadFault::Kwargs => "kwargs",
-        LoadFault::Shape => "shape",
-        LoadFault::Replay => "replay",
-        LoadFault::Data => "data",
-        LoadFault::Collect => "test",
-    };
-    let refused = refused_keyword(&error.message).filter(|_| key == "kwargs");
-    let (place, path) = match (test.key(root, key, refused), refused) {
-        (Some((entry, path)), Some(refused)) => match keyword(entry, refused) {
-            Some(place) => (place, format!("{path}.{refused}")),
-            None => (entry.key_place.clone(), path),
-        },
-        (Some((entry, path)), None) if key == "kwargs" => (entry.key_place.clone(), path),
-        (Some((entry, path)), None) if key == "replay" => file_of(entry, path),
-        (Some((entry, path)), None) => (entry.item.place.clone(), path),
-        (None, _) => test.place(root),
+    let (place, path) = match error.fault {
+        LoadFault::NotFound
+        | LoadFault::Import
+        | LoadFault::NotATestCase
+        | LoadFault::Instance
+        | LoadFault::Collect => test.target(root),
+        LoadFault::Kwargs => kwargs(root, test, refused_keyword(&error.message)),
+        LoadFault::Shape => test.value(root, "shape").unwrap_or_else(|| test.place(root)),
+        LoadFault::Replay => file_of(root, test, "replay", "file"),
+        LoadFault::Data => file_of(root, test, "data", "from"),
     };
     let mut diagnostic = Diagnostic::error(&error.message).at(place, path);
     diagnostic.hint.clone_from(&error.hint);
     diagnostic.detail.clone_from(&error.traceback);
     diagnostic
+}
+
+/// The keyword that was refused, where the config has it, else all of them; what is missing is missing from the test.
+fn kwargs(root: &Item, test: Test, refused: Option<&str>) -> (Place, String) {
+    let Some((entry, path)) = test.key(root, "kwargs", refused) else {
+        return test.target(root);
+    };
+    match refused.and_then(|refused| Some((keyword(entry, refused)?, refused))) {
+        Some((place, refused)) => (place, format!("{path}.{refused}")),
+        None => (entry.key_place.clone(), path),
+    }
 }
 
 /// One test of the config.
@@ -55,6 +56,22 @@ impl Test {
         (place, format!("tests[{}]", self.position))
     }
 
+    /// What it runs: its own, or that of `defaults`.
+    pub(crate) fn target(self, root: &Item) -> (Place, String) {
+        let own = |key: &&str| self.item(root).is_some_and(|test| test.entry(key).is_some());
+        let keys = ["test", "test_class"];
+        let key = keys.into_iter().find(|key| own(key));
+        let found = key.or_else(|| keys.into_iter().find(|key| self.key(root, key, None).is_some()));
+        let found = found.and_then(|key| self.value(root, key));
+        found.unwrap_or_else(|| self.place(root))
+    }
+
+    /// Where the value of a key stands.
+    pub(crate) fn value(self, root: &Item, key: &str) -> Option<(Place, String)> {
+        let (entry, path) = self.key(root, key, None)?;
+        Some((entry.item.place.clone(), path))
+    }
+
     /// The entry of a key, the test's own or that of `defaults`; where a keyword is looked for, the one that has it.
     fn key<'a>(self, root: &'a Item, key: &str, refused: Option<&str>) -> Option<(&'a Entry, String)> {
         let own = self.item(root).and_then(|test| test.entry(key));
@@ -72,11 +89,14 @@ impl Test {
     }
 }
 
-/// The file of a `replay`, however it is written.
-fn file_of(replay: &Entry, path: String) -> (Place, String) {
-    match replay.item.entry("file") {
-        Some(file) => (file.item.place.clone(), format!("{path}.file")),
-        None => (replay.item.place.clone(), path),
+/// The file of a `replay` or of `data`, however it is written.
+fn file_of(root: &Item, test: Test, key: &str, inner: &str) -> (Place, String) {
+    let Some((entry, path)) = test.key(root, key, None) else {
+        return test.place(root);
+    };
+    match entry.item.entry(inner) {
+        Some(file) => (file.item.place.clone(), format!("{path}.{inner}")),
+        None => (entry.item.place.clone(), path),
     }
 }
 
@@ -110,10 +130,7 @@ pub(crate) fn too_short(root: &Item, test: Test, plan: &TestPlan, run_ns: u64) -
     } else {
         return None;
     };
-    let (place, path) = match test.key(root, key, None) {
-        Some((entry, path)) => (entry.item.place.clone(), path),
-        None => test.place(root),
-    };
+    let (place, path) = test.value(root, key).unwrap_or_else(|| test.place(root));
     let hint = format!("the run takes {}: make it longer", format_span_plain(run_ns));
     Some(Diagnostic::error(title).at(place, path).hint(hint))
 }

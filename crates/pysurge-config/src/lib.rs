@@ -12,7 +12,9 @@
 //!
 //! # From text to plan
 //! Text, nodes (`syntax`), items with aliases and variables worked in (`resolve`), overrides of the command line put over them
-//! (`overrides`), the form read and checked (`form`), and of the plan the tests that were asked for ([`Config::select`]).
+//! (`overrides`), the form read and checked (`form`), and of the plan the tests that were asked for ([`Config::select`]). Once the tests of
+//! pytest are known, they take the place of the entries that stand for them ([`Config::expand`]). A command line that names what to run in
+//! place of a config becomes one, too ([`from_flags`]).
 //!
 //! This crate does no I/O: text comes in, the environment comes as a closure, and what is to be shown goes out as text.
 
@@ -20,7 +22,9 @@ mod alike;
 mod bytes;
 mod diagnostic;
 mod env;
+mod expand;
 mod fields;
+mod flags;
 mod form;
 mod found_later;
 mod item;
@@ -35,6 +39,8 @@ mod timestamp;
 mod write;
 
 pub use diagnostic::{ConfigErrors, Diagnostic};
+pub use expand::Skipped;
+pub use flags::{Assumed, DEFAULT_DURATION, DEFAULT_RATE_PER_S, Flag, FlagKind, Flags, from_flags};
 pub use select::Selection;
 
 use form::ConfigForm;
@@ -43,7 +49,7 @@ use item::{Data, Item};
 use pysurge_core::event::Severity;
 use pysurge_core::plan::Plan;
 use pysurge_core::value::Value;
-use pysurge_core::wire::{LoadError, LoadFault};
+use pysurge_core::wire::{CollectedItem, LoadError, LoadFault};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -65,8 +71,10 @@ pub struct Config {
     pub warnings: Vec<Diagnostic>,
     source: Arc<Source>,
     root: Item,
-    /// Where in the file each test of the plan stood.
+    /// Where in the file each entry stood.
     positions: Vec<usize>,
+    /// Which entry each test of the plan comes from.
+    entries: Vec<usize>,
 }
 
 /// Reads a config from the text of a YAML file; `env` looks up an environment variable.
@@ -134,6 +142,7 @@ fn check(
     match plan {
         Some(plan) if !failed => Ok(Config {
             positions: (0..plan.tests.len()).collect(),
+            entries: (0..plan.tests.len()).collect(),
             plan,
             warnings: diagnostic::in_file_order(diagnostics),
             source,
@@ -165,7 +174,35 @@ impl Config {
             select::keep(&kept, items);
         }
         select::keep(&kept, &mut self.plan.tests);
+        self.entries = (0..self.plan.tests.len()).collect();
         Ok(())
+    }
+
+    /// Puts the tests of pytest in the place of the entries that stand for them; `collected` has the tests of each entry, and is
+    /// empty for one that stands for itself. Gives the tests that are skipped. After an error nothing has changed.
+    pub fn expand(&mut self, collected: &[Vec<CollectedItem>]) -> Result<Vec<Skipped>, ConfigErrors> {
+        let (mut tests, mut entries, mut skipped, mut errors) = (vec![], vec![], vec![], vec![]);
+        for (index, entry) in self.plan.tests.iter().enumerate() {
+            if !entry.target.is_to_be_collected() {
+                tests.push(entry.clone());
+                entries.push(self.entries[index]);
+                continue;
+            }
+            let items = collected.get(index).map_or(&[][..], Vec::as_slice);
+            match expand::expanded(&self.root, self.test(index), entry, items) {
+                Ok((of_entry, skipped_of_entry)) => {
+                    entries.extend(std::iter::repeat_n(self.entries[index], of_entry.len()));
+                    tests.extend(of_entry);
+                    skipped.extend(skipped_of_entry);
+                }
+                Err(error) => errors.push(*error),
+            }
+        }
+        if !errors.is_empty() {
+            return Err(self.errors(errors));
+        }
+        (self.plan.tests, self.entries) = (tests, entries);
+        Ok(skipped)
     }
 
     /// Tells of tests that would not be measured, or not run at all, in a run of the plan's duration. To be asked once
@@ -194,10 +231,16 @@ impl Config {
         self.errors(errors.iter().enumerate().filter_map(diagnostic).collect())
     }
 
-    /// What is wrong with the file of a test's `replay`, joined to its place in the config.
-    pub fn replay_error(&self, position: usize, message: &str, hint: Option<&str>) -> ConfigErrors {
+    /// What is wrong with a file that a test names, joined to its place in the config; `fault` says which file.
+    pub fn file_error(
+        &self,
+        position: usize,
+        fault: LoadFault,
+        message: &str,
+        hint: Option<&str>,
+    ) -> ConfigErrors {
         let error = LoadError {
-            fault: LoadFault::Replay,
+            fault,
             message: message.to_owned(),
             hint: hint.map(str::to_owned),
             traceback: String::new(),
@@ -222,6 +265,7 @@ impl Config {
     }
 
     fn test(&self, index: usize) -> Test {
+        let index = self.entries.get(index).copied().unwrap_or(index);
         let position = self.positions.get(index).copied().unwrap_or(index);
         Test { index, position }
     }

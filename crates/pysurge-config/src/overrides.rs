@@ -1,7 +1,7 @@
 //! `-o key.path=value`: values of the command line put over those of the file, before its form is read.
 //!
 //! A path is keys with dots between, `[n]` or `.n` for a place in a list and `[*]` for all of them; a test may stand there by its
-//! name, the name of its class or the whole path of its class. A key with dots, `=` or `[` in it stands in double quotes. The value is
+//! name, by what it runs, or by the last part of that. A key with dots, `=` or `[` in it stands in double quotes. The value is
 //! YAML, as in the file, variables and all. Mappings that are not there are made; lists do not grow.
 
 use crate::alike;
@@ -10,6 +10,7 @@ use crate::item::{Data, Entry, Item, Place, Scalar};
 use crate::resolve::{resolve, shorten};
 use crate::select;
 use crate::syntax::{self, MAX_DEPTH};
+use pysurge_core::plan::Target;
 use pysurge_core::value::Value;
 use std::ops::Range;
 
@@ -74,20 +75,16 @@ fn apply_one(
 ) -> Result<(), Fatal> {
     let (segments, value) = path(text)?;
     let value = value_of(value, place, env, diagnostics)?;
-    let class = root
-        .entry("defaults")
-        .and_then(|entry| entry.item.entry("test_class"));
-    let class = class.and_then(|entry| entry.item.text()).map(str::to_owned);
     let setter = Setter {
         value: &value,
         place,
-        class: class.as_deref(),
+        target: root.entry("defaults").and_then(|entry| target_of(&entry.item)),
     };
     setter.set(root, &segments, "")
 }
 
 /// The value as it would be in the file.
-fn value_of(
+pub(crate) fn value_of(
     text: &str,
     place: &Place,
     env: &dyn Fn(&str) -> Option<String>,
@@ -194,8 +191,8 @@ fn key(text: &str) -> Option<(Segment, &str)> {
 struct Setter<'a> {
     value: &'a Item,
     place: &'a Place,
-    /// The class of the tests that name none.
-    class: Option<&'a str>,
+    /// What the tests run that do not say it.
+    target: Option<Target>,
 }
 
 impl Setter<'_> {
@@ -300,15 +297,18 @@ impl Setter<'_> {
         }
         for taken in (1..=names.len()).rev() {
             let name = names[..taken].join(".");
-            let is_called = |test: &&Item| select::is_called(&name, name_of(test), self.class_of(test));
-            let chosen: Vec<usize> = (0..tests.len()).filter(|i| is_called(&&tests[*i])).collect();
+            let is_called =
+                |test: &Item| select::is_called(&name, name_of(test), self.target_of(test).as_ref());
+            let chosen: Vec<usize> = (0..tests.len()).filter(|i| is_called(&tests[*i])).collect();
             if !chosen.is_empty() {
                 return Ok((chosen, taken));
             }
         }
+        let targets: Vec<Option<Target>> = tests.iter().map(|test| self.target_of(test)).collect();
         let known: Vec<&str> = tests
             .iter()
-            .filter_map(|test| name_of(test).or_else(|| self.class_of(test).map(select::last_part)))
+            .zip(&targets)
+            .filter_map(|(test, target)| name_of(test).or_else(|| target.as_ref().map(Target::short_name)))
             .collect();
         let written = segments[0].written();
         let error = Diagnostic::error(format!("no test is called `{written}`"));
@@ -319,10 +319,17 @@ impl Setter<'_> {
         Err(error.hint(hint).into())
     }
 
-    fn class_of<'t>(&'t self, test: &'t Item) -> Option<&'t str> {
-        let own = test.entry("test_class").and_then(|entry| entry.item.text());
-        own.or(self.class)
+    fn target_of(&self, test: &Item) -> Option<Target> {
+        target_of(test).or_else(|| self.target.clone())
     }
+}
+
+/// What a test runs, as far as its text says; whether that is right is looked at later.
+fn target_of(test: &Item) -> Option<Target> {
+    let written = |key| test.entry(key).and_then(|entry| entry.item.text());
+    let class = || written("test_class").map(|path| Target::Class(path.to_owned()));
+    let target = written("test").map(|path| Target::parse(path).unwrap_or_else(|_| Target::pytest(path)));
+    target.or_else(class)
 }
 
 fn name_of(test: &Item) -> Option<&str> {

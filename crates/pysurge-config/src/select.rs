@@ -6,10 +6,10 @@ use crate::alike;
 use crate::diagnostic::Diagnostic;
 use crate::item::{Data, Entry, Item, Place};
 use crate::resolve::shorten;
-use pysurge_core::plan::{Model, OpenModel, Plan, Source, TestPlan};
+use pysurge_core::plan::{Model, OpenModel, Plan, Source, Target, TestPlan};
 use pysurge_core::value::Value;
 
-/// Which tests to keep. A test's names are its `name`, the name of its class and the whole path of its class.
+/// Which tests to keep. A test's names are its `name`, what it runs as it is written there, and the last part of that.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Selection {
     /// Only tests that have one of these tags; all where it is empty.
@@ -150,15 +150,10 @@ fn has_tag(tag: &str, test: &TestPlan) -> bool {
 }
 
 fn is_meant(word: &str, test: &TestPlan) -> bool {
-    has_tag(word, test) || is_called(word, test.name.as_deref(), Some(test.target.path()))
+    has_tag(word, test) || is_called(word, test.name.as_deref(), Some(&test.target))
 }
 
-/// Whether a test of this name and class goes by a word.
-pub(crate) fn is_called(word: &str, name: Option<&str>, class: Option<&str>) -> bool {
-    name == Some(word) || class.is_some_and(|class| class == word || last_part(class) == word)
-}
-
-/// The name of a class, of its dotted path.
-pub(crate) fn last_part(class: &str) -> &str {
-    class.rsplit('.').next().unwrap_or(class)
+/// Whether a test of this name that runs this goes by a word.
+pub(crate) fn is_called(word: &str, name: Option<&str>, target: Option<&Target>) -> bool {
+    name == Some(word) || target.is_some_and(|target| target.path() == word || target.short_name() == word)
 }

@@ -435,8 +435,9 @@ tests:
         ),
         error(LoadFault::Kwargs, refused),
     ]));
-    insta::assert_snapshot!(config.replay_error(
+    insta::assert_snapshot!(config.file_error(
         2,
+        LoadFault::Replay,
         "there is no file `day.csv`",
         Some("it is looked for beside the config")
     ));

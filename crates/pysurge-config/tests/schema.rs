@@ -24,6 +24,7 @@ fn the_committed_schema_is_the_one_of_the_code() {
 
 /// YAML that is JSON at the same time, so that an editor's view of it is a plain parse.
 #[test]
+#[expect(clippy::too_many_lines, reason = "a line per case")]
 fn the_schema_takes_what_is_right_and_refuses_what_is_wrong() {
     let schema = jsonschema::validator_for(&json_schema()).unwrap();
     let test = |lines: &str| format!(r#"{{"tests": [{{"test_class": "a.B", {lines}}}]}}"#);
@@ -62,6 +63,20 @@ fn the_schema_takes_what_is_right_and_refuses_what_is_wrong() {
         (test(r#""rate": 1, "thresholds": ["checks.\"a < b\" == 100%", " counts.x.rate != .5/s in 1% of seconds"]"#), true),
         (test(r#""rate": 1, "thresholds": {"threshold": "lost == 0", "abort_on_fail": true, "after": "0s"}"#), true),
         (r#"{"thresholds": ["response_time.p95 < 1s for 10s"], "defaults": {"thresholds": "lost == 0"}, "tests": [{"test_class": "a.B", "rate": 1}]}"#.to_owned(), true),
+        (test(r#""rate": 1, "data": "users.csv""#), true),
+        (test(r#""rate": 1, "data": {"from": "load.py:rows", "order": "shuffle", "reuse": "once", "seed": 5}"#), true),
+        (test(r#""rate": 1, "data": {"from": "users.jsonl", "order": "random", "reuse": "cycle"}"#), true),
+        (r#"{"pytest_args": ["-p", "no:x", "-p", "no:y"], "tests": [{"test": "tests/", "k": "a or b", "m": "not slow", "rate": 1}]}"#.to_owned(), true),
+        (r#"{"tests": [{"test": "load.py:upload", "kwargs": {"a": 1}, "rate": 1}, {"test": "a.b", "rate": 1}]}"#.to_owned(), true),
+        (r#"{"defaults": {"test_class": "a.B", "k": "x"}, "tests": [{"test": "a.py", "rate": 1}, {"rate": 1}]}"#.to_owned(), true),
+        (test(r#""rate": 1, "test": "a.py""#), false),
+        (test(r#""rate": 1, "k": "a""#), false),
+        (test(r#""rate": 1, "data": {"order": "shuffle"}"#), false),
+        (test(r#""rate": 1, "data": {"from": "a.csv", "order": "random", "reuse": "once"}"#), false),
+        (test(r#""rate": 1, "data": {"from": "a.csv", "order": "backwards"}"#), false),
+        (test(r#""rate": 1, "data": []"#), false),
+        (r#"{"pytest_args": "-x", "tests": [{"test": "tests/", "rate": 1}]}"#.to_owned(), false),
+        (r#"{"defaults": {"test_class": "a.B", "test": "a.py"}, "tests": [{"rate": 1}]}"#.to_owned(), false),
         (test(r#""rate": 1, "thresholds": ["lost"]"#), false),
         (test(r#""rate": 1, "thresholds": ["p(95)=5"]"#), false),
         (test(r#""rate": 1, "thresholds": [5]"#), false),
@@ -131,11 +146,22 @@ fn every_key_takes_a_variable_and_has_a_description() {
         ("Stage", &schema["$defs"]["Stage"]["properties"]),
         ("Replay", &schema["$defs"]["Replay"]["properties"]),
         ("Threshold", &schema["$defs"]["Threshold"]["properties"]),
+        ("Data", &schema["$defs"]["Data"]["properties"]),
     ] {
         for (key, property) in properties.as_object().unwrap() {
             keys += 1;
             assert!(property["description"].is_string(), "{at}: {key}");
-            if ["tests", "defaults", "kwargs", "stages", "columns", "types"].contains(&key.as_str()) {
+            if [
+                "tests",
+                "defaults",
+                "kwargs",
+                "stages",
+                "columns",
+                "types",
+                "pytest_args",
+            ]
+            .contains(&key.as_str())
+            {
                 continue;
             }
             let mut test = serde_json::json!({"test_class": "a.B", "rate": 1});
@@ -149,7 +175,12 @@ fn every_key_takes_a_variable_and_has_a_description() {
                         "stages" | "shape" | "replay" | "users" => key,
                         _ => "rate",
                     };
-                    test = serde_json::json!({"test_class": "a.B"});
+                    let target = if ["test", "k", "m"].contains(&key.as_str()) {
+                        "test"
+                    } else {
+                        "test_class"
+                    };
+                    test = serde_json::json!({ target: "a.B" });
                     test[load] = match load {
                         "stages" => serde_json::json!([{"duration": "1m", "rate": 1}]),
                         _ => "${X}".into(),
@@ -166,6 +197,11 @@ fn every_key_takes_a_variable_and_has_a_description() {
                     threshold[key] = "${X}".into();
                     test["thresholds"] = serde_json::json!([threshold]);
                 }
+                "Data" => {
+                    let mut data = serde_json::json!({"from": "x.csv"});
+                    data[key] = "${X}".into();
+                    test["data"] = data;
+                }
                 _ => {
                     let mut replay = serde_json::json!({"file": "x.csv"});
                     replay[key] = "${X}".into();
@@ -176,7 +212,7 @@ fn every_key_takes_a_variable_and_has_a_description() {
             assert!(whole.is_valid(&config), "{at}: {key}: {config}");
         }
     }
-    assert_eq!(keys, 10 + 25 + 3 + 6 + 3);
+    assert_eq!(keys, 11 + 29 + 3 + 6 + 3 + 4);
 }
 
 const REFERENCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/config.md");
@@ -190,6 +226,7 @@ fn the_reference_has_every_key() {
         ("## Keys of a test", &schema["$defs"]["Test"]["properties"]),
         ("### Stages", &schema["$defs"]["Stage"]["properties"]),
         ("### Replay", &schema["$defs"]["Replay"]["properties"]),
+        ("## Data", &schema["$defs"]["Data"]["properties"]),
         ("## Thresholds", &schema["$defs"]["Threshold"]["properties"]),
     ] {
         let (_, after) = reference.split_once(section).unwrap();

@@ -1,7 +1,7 @@
-//! How many threads a load takes: Little's law, in flight = rate times duration.
+//! How many threads or tasks a load takes: Little's law, in flight = rate times duration.
 
 use crate::NANOS_PER_SEC;
-use crate::plan::{ArrivalProcess, MAX_THREADS, Model, Source, TestPlan};
+use crate::plan::{ArrivalProcess, MAX_TASKS, MAX_THREADS, Model, Source, TestPlan};
 use crate::schedule::{Factor, Stripe};
 use crate::users::share_of_users;
 
@@ -88,6 +88,23 @@ pub fn most_threads(test: &TestPlan, stripe: Stripe) -> u32 {
     }
 }
 
+/// How many iterations of a test may be in flight in one worker where an event loop runs them: Little's law, within the config's
+/// `max_threads` or else [`MAX_TASKS`].
+pub fn tasks_size(
+    test: &TestPlan,
+    stripe: Stripe,
+    factor: Factor,
+    run_duration_ns: Option<u64>,
+    max_duration_ns: u64,
+) -> u32 {
+    let wanted = in_flight_at_peak(test, stripe, factor, run_duration_ns, max_duration_ns).max(1);
+    let most = match (test.max_threads, &test.model) {
+        (None, Model::Open(_)) => MAX_TASKS,
+        _ => most_threads(test, stripe),
+    };
+    u32::try_from(wanted).unwrap_or(u32::MAX).min(most)
+}
+
 #[expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
@@ -161,6 +178,18 @@ mod tests {
             seed: 0,
         }));
         assert_eq!(pool_size(&closed, stripe, Factor::ONE, None, 1), 2_501);
+    }
+
+    #[test]
+    fn tasks_are_many_and_bounded_all_the_same() {
+        let mut test = TestPlan::new("a.B", Model::constant(Rate::parse("5000").unwrap()));
+        let size = |test: &TestPlan, seconds| {
+            tasks_size(test, Stripe::WHOLE, Factor::ONE, None, seconds * NANOS_PER_SEC)
+        };
+        assert_eq!(size(&test, 2), 10_000);
+        assert_eq!(size(&test, 60), MAX_TASKS);
+        test.max_threads = Some(300);
+        assert_eq!(size(&test, 60), 300);
     }
 
     #[test]

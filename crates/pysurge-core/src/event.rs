@@ -6,6 +6,7 @@ use crate::schedule::{Change, Stripe};
 use crate::series::{Row, Series};
 use crate::summary::Summary;
 use crate::wire::{IterationRecord, LoadError, LogRecord, Rehearsed, StartupError, TestInfo};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// Why a run stopped; a later one is more urgent and wins.
@@ -26,7 +27,7 @@ pub enum StopReason {
 }
 
 /// Which of a worker's standard streams.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Stream {
     /// Standard output.
     Stdout,
@@ -136,6 +137,10 @@ pub enum RunEvent {
         worker: u32,
         /// Where it printed it.
         stream: Stream,
+        /// The thread that printed it; `None` where it came through the pipe, from C code or another process, and nobody knows.
+        thread: Option<String>,
+        /// Wall time.
+        wall_ns: u64,
         /// The line without its end.
         line: String,
     },

@@ -7,7 +7,7 @@
 mod line;
 
 use crate::NANOS_PER_SEC;
-use crate::capacity::{in_flight_at_peak, pool_size};
+use crate::capacity::{in_flight_at_peak, pool_size, tasks_size};
 use crate::plan::{
     ArrivalProcess, ClosedModel, DEFAULT_MAX_DURATION_NS, Model, OpenModel, Plan, Source, TestPlan,
 };
@@ -361,7 +361,9 @@ impl Context<'_> {
         let (mut needed, mut allowed, mut short) = (0u64, 0u64, 0u64);
         for stripe in stripes(self.workers) {
             let in_flight = in_flight_at_peak(test, stripe, Factor::ONE, run_ns, sizing_ns);
-            let pool = u64::from(pool_size(test, stripe, Factor::ONE, run_ns, sizing_ns));
+            let is_coroutine = self.info.is_some_and(|info| info.coroutine);
+            let size = if is_coroutine { tasks_size } else { pool_size };
+            let pool = u64::from(size(test, stripe, Factor::ONE, run_ns, sizing_ns));
             needed = needed.saturating_add(in_flight);
             allowed = allowed.saturating_add(pool);
             short = short.saturating_add(in_flight.saturating_sub(pool));

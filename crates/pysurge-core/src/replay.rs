@@ -104,7 +104,7 @@ impl Recording {
             return Err(ReplayError::ZeroSpeed);
         }
         let mut table = Table::open(bytes)?;
-        let columns = Columns::find(&table.header, form)?;
+        let columns = Columns::find(table.header(), form)?;
         let mut rows = Rows::new(&columns.kwargs);
         let mut kind = None;
         let mut arrivals = Vec::new();

@@ -263,7 +263,7 @@ pub struct ExhibitFigures {
     pub worker: u32,
     /// Its thread.
     pub thread: String,
-    /// Its number among the test's arrivals; absent in the closed model.
+    /// Its number over all workers: among the test's arrivals, or, in the closed model, among the turns of its users.
     pub number: Option<u64>,
     /// Its kwargs as Python writes them.
     pub kwargs: String,

@@ -10,6 +10,7 @@
 //! Everybody's next instant is drawn from the seed, the user and the number of the iteration alone: the same config gives
 //! the same waits. Iterations that were asked for in a number are dealt out to the workers beforehand and shared by the users of each.
 
+use crate::mix::mix;
 use crate::plan::{ClosedModel, SpanRange, Wait};
 use crate::schedule::{Factor, Stripe};
 use std::cmp::Reverse;
@@ -22,6 +23,9 @@ pub struct Turn {
     pub user: u32,
     /// When it was due, plan time.
     pub planned_ns: u64,
+    /// Which of the test's iterations it is, from 0, over all workers: no two have the same number. Of so many iterations as were asked for
+    /// every number is given; where none were, too, as long as there are the users that were planned.
+    pub number: u64,
 }
 
 /// When somebody is due next.
@@ -57,6 +61,8 @@ pub struct Users {
     turns: Vec<u64>,
     waiting: BinaryHeap<Reverse<(u64, u32)>>,
     running: u32,
+    /// Iterations begun in all.
+    begun: u64,
 }
 
 impl Users {
@@ -79,6 +85,7 @@ impl Users {
             turns: Vec::new(),
             waiting: BinaryHeap::new(),
             running: 0,
+            begun: 0,
             model,
         };
         for user in 0..wanted {
@@ -108,7 +115,13 @@ impl Users {
                 if let Some(left) = &mut self.left {
                     *left -= 1;
                 }
-                Some(Turn { user, planned_ns })
+                let number = self.number_of(self.begun);
+                self.begun += 1;
+                Some(Turn {
+                    user,
+                    planned_ns,
+                    number,
+                })
             }
             _ => None,
         }
@@ -138,7 +151,7 @@ impl Users {
 
     /// A user's iteration has ended.
     pub fn ended(&mut self, turn: Turn, now_ns: u64) {
-        let Turn { user, planned_ns } = turn;
+        let Turn { user, planned_ns, .. } = turn;
         self.running -= 1;
         if user >= self.wanted {
             *self.standing(user) = Standing::Retired;
@@ -191,6 +204,24 @@ impl Users {
         self.running
     }
 
+    /// The number, over all workers, of what this worker begins as number `begun`: iterations are dealt out in rounds, one for each of the
+    /// planned users, and this worker takes those of its own.
+    fn number_of(&self, begun: u64) -> u64 {
+        let own = u64::from(share_of_users(self.model.users, self.stripe));
+        let number = if own == 0 {
+            // Only users of a scaled load are here: they count where no round will ever come.
+            let number = self.stripe.number_of(begun);
+            number.and_then(|number| number.checked_add(1 << 63))
+        } else {
+            let in_round = self.stripe.number_of(begun % own);
+            let before = (begun / own).checked_mul(u64::from(self.model.users));
+            before
+                .zip(in_round)
+                .and_then(|(before, place)| before.checked_add(place))
+        };
+        number.expect("no run has 2^63 iterations")
+    }
+
     fn standing(&mut self, user: u32) -> &mut Standing {
         &mut self.standings[index(user)]
     }
@@ -214,32 +245,20 @@ pub fn share_of_users(users: u32, stripe: Stripe) -> u32 {
 
 /// How many of `iterations` a worker's users share: in proportion to how many users they are, and exact in sum.
 pub fn share_of_iterations(model: &ClosedModel, stripe: Stripe, iterations: u64) -> u64 {
-    let users_before = |worker: u32| -> u128 {
-        (0..worker)
-            .map(|worker| u128::from(share_of_users(model.users, Stripe { worker, ..stripe })))
-            .sum()
-    };
-    let up_to = |users: u128| u128::from(iterations) * users / u128::from(model.users.max(1));
-    let share = up_to(users_before(stripe.worker + 1)) - up_to(users_before(stripe.worker));
-    u64::try_from(share).expect("a part of a 64-bit number")
+    let users = u64::from(model.users.max(1));
+    let own = u64::from(share_of_users(model.users, stripe));
+    iterations / users * own + stripe.share_of(iterations % users)
 }
 
 fn index(user: u32) -> usize {
     usize::try_from(user).expect("32 bits fit")
 }
 
-/// `SplitMix64`'s finalizer (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014).
-fn mix(value: u64) -> u64 {
-    let mut z = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::collections::BTreeSet;
 
     const MS: u64 = 1_000_000;
 
@@ -275,7 +294,8 @@ mod tests {
             users.claim(9),
             Some(Turn {
                 user: turns[1].user,
-                planned_ns: 7
+                planned_ns: 7,
+                number: 3,
             })
         );
         assert_eq!(users.claim(9), None);
@@ -400,6 +420,34 @@ mod tests {
             prop_assert_eq!((sum_users, sum), (users, iterations));
             for stripe in stripes {
                 prop_assert!(share_of_users(users, stripe) > 0 || share_of_iterations(&model, stripe, iterations) == 0);
+            }
+        }
+
+        #[test]
+        fn every_number_is_given_once(users in 1u32..20, workers in 1u32..30, iterations in 0u64..300, limited: bool) {
+            let mut numbers = Vec::new();
+            for stripe in (0..workers).map(|worker| Stripe { worker, workers }) {
+                let limit = limited.then_some(iterations);
+                let mut of_worker = Users::new(model(users, Wait::None), stripe, 0, None, limit);
+                let most = share_of_iterations(&model(users, Wait::None), stripe, iterations);
+                while let Some(turn) = of_worker.claim(0).filter(|_| limited || of_worker.begun <= most) {
+                    numbers.push(turn.number);
+                    of_worker.ended(turn, 0);
+                }
+            }
+            numbers.sort_unstable();
+            prop_assert_eq!(numbers, (0..iterations).collect::<Vec<_>>());
+        }
+
+        #[test]
+        fn users_beyond_the_plan_have_numbers_of_their_own(users in 1u32..5, workers in 1u32..9, factor in 1_000u32..9_000) {
+            let mut numbers = BTreeSet::new();
+            for stripe in (0..workers).map(|worker| Stripe { worker, workers }) {
+                let mut of_worker = Users::new(model(users, Wait::None), stripe, 0, None, None);
+                of_worker.scale(Factor::from_milli(factor).unwrap(), 0);
+                for turn in std::iter::from_fn(|| of_worker.claim(0)) {
+                    prop_assert!(numbers.insert(turn.number), "{} twice", turn.number);
+                }
             }
         }
 

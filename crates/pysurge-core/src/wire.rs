@@ -10,6 +10,7 @@
 //! A `Stop` may come at any time after `Hello` and again with nearer deadlines; never with later ones. A `Change` comes only
 //! between `Start` and `Stop`, and before the instant it is for unless the machine is very busy.
 
+use crate::event::Stream;
 use crate::failure::FailureKey;
 use crate::measure::Measures;
 use crate::plan::{PytestItem, Samples, TestPlan};
@@ -115,6 +116,8 @@ pub enum FromWorker {
     Done,
     /// A log record of user code.
     Log(LogRecord),
+    /// A line that Python code printed.
+    Printed(PrintedLine),
 }
 
 /// Who a worker is.
@@ -319,6 +322,19 @@ pub struct LogRecord {
     pub level_number: u32,
     /// The formatted message, with a traceback on further lines where the record has one.
     pub message: String,
+}
+
+/// A line that Python code printed, on its way to the manager.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PrintedLine {
+    /// Wall-clock time, nanoseconds since 1970 UTC.
+    pub wall_ns: u64,
+    /// The name of the thread that printed it.
+    pub thread: String,
+    /// Where it printed it.
+    pub stream: Stream,
+    /// The line without its end.
+    pub line: String,
 }
 
 /// Why bytes are no frame or no message.

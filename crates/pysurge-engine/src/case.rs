@@ -1,7 +1,7 @@
 //! What the engine runs, and what an iteration says of itself.
 
 use crate::clock;
-use pysurge_core::failure::FailureKey;
+use pysurge_core::failure::{FailureKey, Phase};
 
 /// A test case: something of which one iteration after the other can be run, from many threads at once.
 pub trait TestCase: Send + Sync {
@@ -83,6 +83,8 @@ pub(crate) struct Record {
     pub(crate) setup_ns: Option<u64>,
     pub(crate) service_ns: Option<u64>,
     pub(crate) teardown_ns: Option<u64>,
+    /// See [`Probe::waited`].
+    pub(crate) waited_ns: u64,
     pub(crate) failures: Vec<Failure>,
     pub(crate) failed: bool,
     pub(crate) refused_metrics: u64,
@@ -94,8 +96,9 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         (self.setup_ns, self.service_ns, self.teardown_ns) = (None, None, None);
+        self.waited_ns = 0;
         self.failures.clear();
         self.failed = false;
         (self.refused_metrics, self.refused_counts) = (0, 0);
@@ -156,14 +159,43 @@ impl<'a> Probe<'a> {
         }
     }
 
+    /// That of an iteration that goes on where it was left: a task's.
+    pub(crate) fn resumed(
+        record: &'a mut Record,
+        knows: &'a dyn KnownFailures,
+        thread: &'a str,
+        number: Option<u64>,
+        mark_ns: Option<u64>,
+    ) -> Self {
+        Self {
+            record,
+            knows,
+            thread,
+            number,
+            mark_ns,
+        }
+    }
+
+    /// Where the next phase begins.
+    pub(crate) fn mark_ns(&self) -> Option<u64> {
+        self.mark_ns
+    }
+
     /// The name of the pool thread, `UploadTest-3`.
     pub fn thread(&self) -> &str {
         self.thread
     }
 
-    /// Which of the test's arrivals this iteration is, counted from 0 over all workers; `None` in the closed model.
+    /// Which of the test's arrivals this iteration is, counted from 0 over all workers; in the closed model, which of the turns of its users.
+    /// No two have the same number.
     pub fn number(&self) -> Option<u64> {
         self.number
+    }
+
+    /// The same number as it says which row of data this iteration gets.
+    pub fn row_number(&self) -> u64 {
+        // An arrival without a number would come after 2^64 others.
+        self.number.unwrap_or(u64::MAX)
     }
 
     /// Runs and times the setup.
@@ -171,6 +203,15 @@ impl<'a> Probe<'a> {
         let (result, spent_ns) = self.time(setup);
         self.record.setup_ns = Some(spent_ns);
         result
+    }
+
+    /// Says that the iteration, once it had its thread, waited so long for its turn before its setup truly began: it started so much later,
+    /// and that time is lateness, not setup.
+    pub fn waited(&mut self, waited_ns: u64) {
+        let setup_ns = self.record.setup_ns.unwrap_or(0);
+        let waited_ns = waited_ns.min(setup_ns);
+        self.record.waited_ns = waited_ns;
+        self.record.setup_ns = self.record.setup_ns.map(|setup_ns| setup_ns - waited_ns);
     }
 
     /// Runs and times the test itself: its time is the service time.
@@ -195,6 +236,24 @@ impl<'a> Probe<'a> {
         let end_ns = clock::now_ns();
         self.mark_ns = Some(end_ns);
         (result, end_ns.saturating_sub(begin_ns))
+    }
+
+    /// Says that the next phase begins now, where it cannot be a function that returns: a task's.
+    pub fn begin(&mut self) {
+        self.mark_ns = Some(clock::now_ns());
+    }
+
+    /// Says that a phase has ended now that began when the one before it ended, or at [`Probe::begin`].
+    pub fn end(&mut self, phase: Phase) {
+        let end_ns = clock::now_ns();
+        let begin_ns = self.mark_ns.replace(end_ns).unwrap_or(end_ns);
+        let spent_ns = Some(end_ns.saturating_sub(begin_ns));
+        match phase {
+            Phase::Init => {}
+            Phase::Setup => self.record.setup_ns = spent_ns,
+            Phase::Run => self.record.service_ns = spent_ns,
+            Phase::Teardown => self.record.teardown_ns = spent_ns,
+        }
     }
 
     /// Says that what was done since the last phase is no part of the next.

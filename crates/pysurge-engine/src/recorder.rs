@@ -76,6 +76,15 @@ impl Recorder {
         }
     }
 
+    /// The way in for the thread that has this place, see [`ShardRef::place`].
+    pub(crate) fn shard_at(&self, place: u32) -> ShardRef<'_> {
+        ShardRef {
+            recorder: self,
+            shard: &self.shards[place as usize % self.shards.len()],
+            thread: place,
+        }
+    }
+
     /// What was measured since the last call: what counts, and the warm-up.
     pub(crate) fn take(&self) -> [Measures; 2] {
         let mut total = [Measures::default(), Measures::default()];
@@ -137,6 +146,11 @@ pub(crate) struct Iteration {
 }
 
 impl<'a> ShardRef<'a> {
+    /// The thread's place among all there ever were.
+    pub(crate) fn place(&self) -> u32 {
+        self.thread
+    }
+
     /// The failures known of a part.
     pub(crate) fn known(&self, part: Part) -> Known<'a> {
         Known {
@@ -154,7 +168,12 @@ impl<'a> ShardRef<'a> {
     }
 
     /// Adds an iteration.
-    pub(crate) fn record(&self, record: &mut Record, iteration: Iteration) {
+    pub(crate) fn record(&self, record: &mut Record, mut iteration: Iteration) {
+        if record.waited_ns > 0 {
+            iteration.started_ns = iteration.started_ns.saturating_add(record.waited_ns);
+            // It had a thread, but not one that was free to go on.
+            iteration.late.no_free_thread_ns += record.waited_ns;
+        }
         let Iteration {
             part,
             planned_ns,
@@ -261,7 +280,7 @@ impl<'a> ShardRef<'a> {
     fn single(&self, record: &Record, iteration: Iteration, test: u32) -> IterationRecord {
         IterationRecord {
             test,
-            number: iteration.number,
+            number: iteration.number.filter(|_| !iteration.closed_model),
             warmup: iteration.part == Part::Warmup,
             planned_ns: self.since_start_ns(iteration.planned_ns),
             started_ns: self.since_start_ns(iteration.started_ns),

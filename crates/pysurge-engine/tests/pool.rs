@@ -509,3 +509,29 @@ fn iterations_know_their_number() {
     Running::start_work(work, 1, Numbers(Arc::clone(&numbers))).join();
     assert_eq!(*numbers.lock(), [Some(1), Some(4)]);
 }
+
+#[test]
+fn turns_of_users_have_numbers_of_their_own() {
+    struct Numbers(Arc<Mutex<Vec<u64>>>);
+    impl TestCase for Numbers {
+        fn iterate(&self, probe: &mut Probe<'_>) {
+            self.0.lock().push(probe.row_number());
+        }
+    }
+    let model = ClosedModel {
+        users: 3,
+        wait: Wait::None,
+        ramp_up_ns: 0,
+        seed: 0,
+    };
+    let numbers = Arc::default();
+    for worker in 0..2 {
+        let stripe = Stripe { worker, workers: 2 };
+        let users = Users::new(model.clone(), stripe, 0, None, Some(50));
+        let work = Work::closed(users).warming_up_until(1_000_000);
+        Running::start_work(work, 2, Numbers(Arc::clone(&numbers))).join();
+    }
+    let mut numbers = numbers.lock().clone();
+    numbers.sort_unstable();
+    assert_eq!(numbers, (0..50).collect::<Vec<_>>());
+}

@@ -72,6 +72,7 @@ pub(crate) fn run(plan: &Plan, settings: &Settings, sink: &dyn EventSink) -> Res
         requests_seen: 0,
         sleeps: false,
         outcome: None,
+        epoch,
         sink,
     };
     let outcome = shell.serve()?;
@@ -97,6 +98,7 @@ struct Shell<'a> {
     /// This process is to be stopped.
     sleeps: bool,
     outcome: Option<Outcome>,
+    epoch: Epoch,
     sink: &'a dyn EventSink,
 }
 
@@ -351,9 +353,15 @@ impl Shell<'_> {
     /// Tells the sink what a pipe gives, past the supervisor, who is done.
     fn print(&mut self, number: usize, stream: Stream, act: fn(&mut Pipe, &mut dyn FnMut(String))) {
         let worker = u32::try_from(number).expect("workers number far below 2^32");
-        let sink = self.sink;
+        let (sink, epoch) = (self.sink, self.epoch);
         act(self.processes[number].pipe(stream), &mut |line| {
-            sink.emit(RunEvent::Output { worker, stream, line });
+            sink.emit(RunEvent::Output {
+                worker,
+                stream,
+                thread: None,
+                wall_ns: epoch.wall_of(monotonic_ns()),
+                line,
+            });
         });
     }
 }

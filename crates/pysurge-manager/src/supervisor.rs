@@ -55,7 +55,7 @@ pub(crate) enum Input {
     Closed(usize),
     /// A worker's process ended; its channel may still hold messages.
     Exited(usize, Exit),
-    /// A worker printed a line.
+    /// A worker printed a line, through its pipe.
     Printed(usize, Stream, String),
     /// Ctrl+C, SIGTERM or the host asks to stop.
     StopRequested,
@@ -94,6 +94,10 @@ pub(crate) enum Effect {
 }
 
 /// What is the same for the whole run.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent wishes, each a flag of the command"
+)]
 #[derive(Debug)]
 pub(crate) struct Orders {
     /// Also what the shapes gave, once they were sampled.
@@ -225,7 +229,10 @@ impl Supervisor {
                 }
                 Input::Closed(worker) => self.channel_closed(worker, now_ns),
                 Input::Exited(worker, exit) => self.process_exited(worker, exit, now_ns),
-                Input::Printed(worker, stream, line) => self.printed(worker, stream, line),
+                Input::Printed(worker, stream, line) => {
+                    let wall_ns = self.orders.epoch.wall_of(now_ns);
+                    self.printed(worker, stream, None, wall_ns, line);
+                }
                 Input::StopRequested => self.stop_requested(now_ns),
                 Input::Asked(command, by) => self.asked(command, by, now_ns),
                 Input::Looked(look) => self.looked(&look, now_ns),
@@ -268,6 +275,16 @@ impl Supervisor {
     fn heard(&mut self, number: usize, message: FromWorker, now_ns: u64) {
         if let FromWorker::Log(record) = message {
             self.emit(RunEvent::Log(record));
+            return;
+        }
+        if let FromWorker::Printed(printed) = message {
+            self.printed(
+                number,
+                printed.stream,
+                Some(printed.thread),
+                printed.wall_ns,
+                printed.line,
+            );
             return;
         }
         let worker = &mut self.workers[number];
@@ -322,11 +339,13 @@ impl Supervisor {
         self.wait(number, State::Drained, patience_ns, now_ns);
     }
 
-    fn printed(&mut self, number: usize, stream: Stream, line: String) {
+    fn printed(&mut self, number: usize, stream: Stream, thread: Option<String>, wall_ns: u64, line: String) {
         self.workers[number].printed(stream, &line);
         self.emit(RunEvent::Output {
             worker: number_of(number),
             stream,
+            thread,
+            wall_ns,
             line,
         });
     }
@@ -456,5 +475,6 @@ fn name_of(message: &FromWorker) -> &'static str {
         FromWorker::Drained(_) => "Drained",
         FromWorker::Done => "Done",
         FromWorker::Log(_) => "Log",
+        FromWorker::Printed(_) => "Printed",
     }
 }

@@ -6,7 +6,7 @@
     reason = "a hook is a method also where the default does nothing"
 )]
 
-use crate::steps::{Step, StepTimer, Steps};
+use crate::steps::{Listener, Step, StepTimer, Steps};
 use parking_lot::Mutex;
 use pyo3::exceptions::PyTypeError;
 use pyo3::gc::{PyTraverseError, PyVisit};
@@ -31,6 +31,9 @@ use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 /// Threads live as long as the run: what an iteration leaves in a ``threading.local`` is there for the next one on that
 /// thread. What ``startup`` stores on the class is shared by all iterations of that process, also when the class stands in
 /// the config more than once.
+///
+/// Where ``run`` is ``async def``, iterations are tasks on the one event loop of the worker, thousands at a time. The other hooks but
+/// ``__init__`` may then be ``async def``, too, and run on that loop.
 ///
 /// Example::
 ///
@@ -178,7 +181,7 @@ impl TestCaseBase {
     /// iterations that pass; a step that raises is timed up to there. At most 100 names per test are kept.
     #[pyo3(signature = (name), text_signature = "($self, name)")]
     fn timer(slf: &Bound<'_, Self>, name: Py<PyString>) -> StepTimer {
-        StepTimer::new(slf.clone().unbind(), name)
+        StepTimer::new(Listener::Case(slf.clone().unbind()), name)
     }
 
     /// Adds to a count: ``self.count("bytes", len(body))``.

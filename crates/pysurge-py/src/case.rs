@@ -1,149 +1,85 @@
-//! A Python class as the engine's `TestCase`.
+//! What a test runs on pool threads: one instance of a class per iteration, or one call of a function.
 
 use crate::base::{TestCaseBase, overrides};
-use crate::failure::Tracebacks;
+use crate::input::Input;
+use crate::slot::Slot;
+use crate::teller::{Reporter, Teller, returned_metrics};
+use pyo3::exceptions::PyTypeError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyFloat, PyString, PyType};
+use pyo3::types::{PyDict, PyType};
 use pysurge_core::failure::Phase;
-use pysurge_core::replay::{Cell, Recording};
-use pysurge_core::value::Value;
 use pysurge_engine::{Probe, TestCase};
-use std::sync::Arc;
 
-/// Takes what a test case has to say while it runs.
-pub(crate) trait Reporter: Send + Sync {
-    /// A log line of pysurge's own about an iteration.
-    fn log(&self, level: Level, thread: &str, message: String);
-
-    /// The metrics of an iteration that passed.
-    fn passed(&self, py: Python<'_>, metrics: &Bound<'_, PyAny>) {
-        let _ = (py, metrics);
-    }
+/// What is called for an iteration, with what, and who tells of it.
+pub(crate) struct PyTestCase {
+    /// Makes an instance, or is the function.
+    pub(crate) make: Py<PyAny>,
+    pub(crate) form: Form,
+    pub(crate) input: Input,
+    pub(crate) teller: Teller,
 }
 
-/// The levels we log at.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Level {
-    Debug,
-    Error,
+/// What calling it means.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Form {
+    /// It is the iteration.
+    Function,
+    /// It makes an instance with these hooks beside `run`.
+    Instances(Hooks),
 }
 
-/// A class with the kwargs of one entry of the config.
+/// What was looked up once, so that an iteration need not.
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "each says whether one hook is called"
+    reason = "each says whether one thing is there"
 )]
-pub(crate) struct PyTestCase {
-    class: Py<PyType>,
-    kwargs: Option<Py<PyDict>>,
-    /// Where further kwargs of each iteration are recorded.
-    rows: Option<Arc<Recording>>,
-    has_setup: bool,
-    has_teardown: bool,
-    own_metrics: bool,
-    debug: bool,
-    tracebacks: Tracebacks,
-    reporter: Box<dyn Reporter>,
-    /// The kwargs as the config has them, for those who have no interpreter.
-    written_kwargs: Vec<(Value, Value)>,
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Hooks {
+    pub(crate) setup: bool,
+    pub(crate) teardown: bool,
+    /// Metrics are an attribute of the class's own and not those of `TestCase`.
+    pub(crate) own_metrics: bool,
+    /// It is a test of pytest, whose instances tell more: see [`Life::tell_of_pytest`].
+    pub(crate) of_pytest: bool,
+}
+
+impl Hooks {
+    /// Those of a class derived from `TestCase`.
+    pub(crate) fn of(class: &Bound<'_, PyType>) -> PyResult<Self> {
+        Ok(Self {
+            setup: overrides(class, "setup")?,
+            teardown: overrides(class, "teardown")?,
+            own_metrics: overrides(class, "metrics")?,
+            of_pytest: false,
+        })
+    }
 }
 
 impl PyTestCase {
-    /// Looks up once what an iteration would otherwise look up each time.
-    pub(crate) fn new(
+    pub(crate) fn new(make: Py<PyAny>, form: Form, input: Input, teller: Teller) -> Self {
+        Self {
+            make,
+            form,
+            input,
+            teller,
+        }
+    }
+
+    /// A class derived from `TestCase` with the kwargs that all its iterations have.
+    pub(crate) fn of_class(
         class: &Bound<'_, PyType>,
         kwargs: &Bound<'_, PyDict>,
-        rows: Option<Arc<Recording>>,
         debug: bool,
         reporter: Box<dyn Reporter>,
     ) -> PyResult<Self> {
+        let name = class.name()?.to_string();
         Ok(Self {
-            has_setup: overrides(class, "setup")?,
-            has_teardown: overrides(class, "teardown")?,
-            own_metrics: overrides(class, "metrics")?,
-            class: class.clone().unbind(),
-            kwargs: (!kwargs.is_empty()).then(|| kwargs.clone().unbind()),
-            rows: rows.filter(|rows| !rows.kwargs().is_empty()),
-            debug,
-            tracebacks: Tracebacks::new(class.py())?,
-            reporter,
-            written_kwargs: Vec::new(),
+            form: Form::Instances(Hooks::of(class)?),
+            make: class.clone().into_any().unbind(),
+            input: Input::new(kwargs, None, None),
+            teller: Teller::new(class.py(), name, debug, reporter)?,
         })
-    }
-
-    /// The same, with its kwargs as the config has them.
-    pub(crate) fn with_written_kwargs(self, kwargs: &[(String, Value)]) -> Self {
-        let written = kwargs.iter().cloned();
-        Self {
-            written_kwargs: written.map(|(name, value)| (Value::Str(name), value)).collect(),
-            ..self
-        }
-    }
-
-    fn fail(
-        &self,
-        py: Python<'_>,
-        probe: &mut Probe<'_>,
-        phase: Phase,
-        error: &PyErr,
-        instance: Option<&Bound<'_, PyAny>>,
-    ) {
-        let (key, message) = self.tracebacks.key(py, phase, error);
-        let said = if message.is_empty() {
-            &key.exception
-        } else {
-            &message
-        };
-        let description = self.description(py, instance);
-        if phase == Phase::Teardown {
-            let traceback = self.tracebacks.render(py, error);
-            let line = format!("test '{description}' hit error in teardown: {said}\n{traceback}");
-            self.reporter.log(Level::Error, probe.thread(), line);
-        } else {
-            self.reporter.log(
-                Level::Error,
-                probe.thread(),
-                format!("test '{description}' hit error: {said}"),
-            );
-        }
-        probe.fail(key, || (message, self.tracebacks.render(py, error)));
-    }
-
-    fn description(&self, py: Python<'_>, instance: Option<&Bound<'_, PyAny>>) -> String {
-        let described = instance.and_then(|instance| {
-            instance
-                .getattr(intern!(py, "description"))
-                .and_then(|text| text.str()?.extract())
-                .ok()
-        });
-        described.unwrap_or_else(|| {
-            self.class
-                .bind(py)
-                .name()
-                .map_or_else(|_| "?".to_owned(), |name| name.to_string())
-        })
-    }
-
-    fn debug(&self, py: Python<'_>, probe: &mut Probe<'_>, instance: &Bound<'_, PyAny>, what: &str) {
-        if self.debug {
-            let message = format!("test '{}' {what}", self.description(py, Some(instance)));
-            self.reporter.log(Level::Debug, probe.thread(), message);
-            probe.interlude();
-        }
-    }
-
-    /// The metrics dict of an instance, where it has one.
-    fn metrics<'py>(
-        &self,
-        instance: &Bound<'py, PyAny>,
-        base: Option<&TestCaseBase>,
-    ) -> Option<Bound<'py, PyAny>> {
-        let py = instance.py();
-        if self.own_metrics {
-            return instance.getattr(intern!(py, "metrics")).ok();
-        }
-        Some(base?.stored_metrics(py)?.into_bound(py))
     }
 }
 
@@ -151,175 +87,202 @@ impl TestCase for PyTestCase {
     fn iterate(&self, probe: &mut Probe<'_>) {
         // The thread is attached already; this only finds that out.
         Python::attach(|py| {
-            let class = self.class.bind(py);
-            let made = match (&self.rows, &self.kwargs) {
-                (Some(rows), kwargs) => merged(py, kwargs.as_ref(), rows, probe.number())
-                    .and_then(|kwargs| class.call((), Some(&kwargs))),
-                (None, None) => class.call0(),
-                (None, Some(kwargs)) => class.call((), Some(kwargs.bind(py))),
-            };
-            let instance = match made {
-                Ok(instance) => instance,
-                Err(error) => return self.fail(py, probe, Phase::Init, &error, None),
-            };
-            // `None` of a class whose `__new__` makes something else: it tells nothing.
-            let base = instance.cast::<TestCaseBase>().ok().map(Bound::get);
-            self.set_up_and_run(py, probe, &instance, base);
-            if self.has_teardown {
-                self.debug(py, probe, &instance, "in teardown()");
-                if let Err(error) = probe.teardown(|| instance.call_method0(intern!(py, "teardown"))) {
-                    self.fail(py, probe, Phase::Teardown, &error, Some(&instance));
+            Slot::of_thread(py, |slot| {
+                match self.form {
+                    Form::Instances(hooks) => self.live(py, probe, hooks, slot),
+                    Form::Function => self.call(py, probe, slot),
                 }
-                self.fail_checks(py, probe, Phase::Teardown, &instance, base);
-            }
-            if let Some(base) = base {
-                base.steps().hand_over(py, probe);
-            }
+                if let Some(slot) = slot {
+                    slot.steps().hand_over(py, probe);
+                }
+            });
         });
     }
 
     fn kwargs(&self, number: Option<u64>) -> String {
-        let mut kwargs = self.written_kwargs.clone();
-        let number = number.and_then(|number| usize::try_from(number).ok());
-        if let (Some(rows), Some(number)) = (&self.rows, number)
-            && number < rows.len()
-        {
-            for (name, cell) in rows.row(number) {
-                let name = Value::Str(name.to_owned());
-                let value = match cell {
-                    Cell::Str(text) => Value::Str(text.to_owned()),
-                    Cell::Int(value) => Value::Int(value),
-                    Cell::Float(value) => Value::Float(value),
-                    Cell::Bool(value) => Value::Bool(value),
-                    Cell::None => Value::Null,
-                };
-                match kwargs.iter_mut().find(|(known, _)| *known == name) {
-                    Some(known) => known.1 = value,
-                    None => kwargs.push((name, value)),
-                }
-            }
-        }
-        Value::Map(kwargs).to_string()
+        self.input.shown(number)
     }
 }
 
 impl PyTestCase {
-    fn set_up_and_run(
-        &self,
-        py: Python<'_>,
-        probe: &mut Probe<'_>,
-        instance: &Bound<'_, PyAny>,
-        base: Option<&TestCaseBase>,
-    ) {
-        if self.has_setup {
-            self.debug(py, probe, instance, "in setup()");
-            if let Err(error) = probe.setup(|| instance.call_method0(intern!(py, "setup"))) {
-                self.fail(py, probe, Phase::Setup, &error, Some(instance));
-                self.fail_checks(py, probe, Phase::Setup, instance, base);
+    /// Makes the instance of an iteration.
+    pub(crate) fn instance<'py>(&self, py: Python<'py>, probe: &Probe<'_>) -> PyResult<Bound<'py, PyAny>> {
+        let call = self.input.of(py, probe)?;
+        let instance = match &call.kwargs {
+            Some(kwargs) => self.make.bind(py).call((), Some(kwargs))?,
+            None => self.make.bind(py).call0()?,
+        };
+        if let Some(data) = call.data {
+            instance.setattr(intern!(py, "data"), data)?;
+        }
+        Ok(instance)
+    }
+
+    /// One life of one instance.
+    fn live(&self, py: Python<'_>, probe: &mut Probe<'_>, hooks: Hooks, slot: Option<&Slot>) {
+        let instance = match self.instance(py, probe) {
+            Ok(instance) => instance,
+            Err(error) => return self.teller.fail(py, probe, Phase::Init, &error, None),
+        };
+        let life = Life {
+            py,
+            teller: &self.teller,
+            hooks,
+            // `None` of a class that is no `TestCase`, or whose `__new__` makes something else.
+            base: instance.cast::<TestCaseBase>().ok().map(Bound::get),
+            slot,
+            instance: &instance,
+        };
+        life.set_up_and_run(probe);
+        life.tear_down(probe);
+        if let Some(base) = life.base {
+            base.steps().hand_over(py, probe);
+        }
+    }
+
+    /// One call of the function.
+    fn call(&self, py: Python<'_>, probe: &mut Probe<'_>, slot: Option<&Slot>) {
+        let call = match self.input.of(py, probe) {
+            Ok(call) => call,
+            Err(error) => return self.teller.fail(py, probe, Phase::Init, &error, None),
+        };
+        let function = self.make.bind(py);
+        self.teller.debug(py, probe, None, "called");
+        let returned = probe.run(|| match &call.kwargs {
+            Some(kwargs) => function.call((), Some(kwargs)),
+            None => function.call0(),
+        });
+        let fail_checks = |probe: &mut Probe<'_>| {
+            slot.is_some_and(|slot| self.teller.fail_checks(py, probe, Phase::Run, slot.steps(), None))
+        };
+        let returned = match returned {
+            Ok(returned) => returned,
+            Err(error) => {
+                self.teller.fail(py, probe, Phase::Run, &error, None);
+                fail_checks(probe);
+                return;
+            }
+        };
+        if fail_checks(probe) || returned.is_none() {
+            return;
+        }
+        if let Some(metrics) = returned_metrics(&returned) {
+            self.teller.passed(py, probe, metrics);
+        } else if returned.hasattr(intern!(py, "__await__")).unwrap_or(false) {
+            // Nobody would ever run it. One that was never awaited warns when it ends; it is closed before.
+            drop(returned.call_method0(intern!(py, "close")));
+            let error = PyTypeError::new_err("the function returned a coroutine: write it as `async def`");
+            self.teller.fail(py, probe, Phase::Run, &error, None);
+        }
+        self.teller.debug(py, probe, None, "returned");
+    }
+}
+
+/// One instance on its way through its hooks.
+pub(crate) struct Life<'a, 'py> {
+    pub(crate) py: Python<'py>,
+    pub(crate) teller: &'a Teller,
+    pub(crate) hooks: Hooks,
+    pub(crate) base: Option<&'a TestCaseBase>,
+    pub(crate) slot: Option<&'a Slot>,
+    pub(crate) instance: &'a Bound<'py, PyAny>,
+}
+
+impl<'py> Life<'_, 'py> {
+    fn set_up_and_run(&self, probe: &mut Probe<'_>) {
+        let py = self.py;
+        if self.hooks.setup {
+            self.debug(probe, "in setup()");
+            let done = probe.setup(|| self.instance.call_method0(intern!(py, "setup")));
+            if self.hooks.of_pytest {
+                self.tell_wait(probe);
+            }
+            if let Err(error) = done {
+                self.fail(probe, Phase::Setup, &error);
                 return;
             }
         }
-        if self.fail_checks(py, probe, Phase::Setup, instance, base) {
+        if self.fail_checks(probe, Phase::Setup) {
             return;
         }
-        self.debug(py, probe, instance, "in run()");
-        if let Err(error) = probe.run(|| instance.call_method0(intern!(py, "run"))) {
-            self.fail(py, probe, Phase::Run, &error, Some(instance));
-            self.fail_checks(py, probe, Phase::Run, instance, base);
+        self.debug(probe, "in run()");
+        if let Err(error) = probe.run(|| self.instance.call_method0(intern!(py, "run"))) {
+            self.fail(probe, Phase::Run, &error);
             return;
         }
-        if self.fail_checks(py, probe, Phase::Run, instance, base) {
+        if self.fail_checks(probe, Phase::Run) {
             return;
         }
-        if let Some(metrics) = self.metrics(instance, base) {
-            note_metrics(probe, &metrics);
-            self.reporter.passed(py, &metrics);
-            probe.interlude();
+        if self.hooks.of_pytest {
+            self.tell_of_pytest(probe);
         }
-        self.debug(py, probe, instance, "passed");
+        if let Some(metrics) = self.metrics() {
+            self.teller.passed(py, probe, &metrics);
+        }
+        self.debug(probe, "passed");
     }
-}
 
-impl PyTestCase {
-    /// Fails the iteration for checks of a phase that were to do so. True where there was one.
-    fn fail_checks(
-        &self,
-        py: Python<'_>,
-        probe: &mut Probe<'_>,
-        phase: Phase,
-        instance: &Bound<'_, PyAny>,
-        base: Option<&TestCaseBase>,
-    ) -> bool {
-        let log = |said: &str, probe: &Probe<'_>| {
-            let description = self.description(py, Some(instance));
-            let place = if phase == Phase::Teardown {
-                " in teardown"
-            } else {
-                ""
-            };
-            let line = format!("test '{description}' hit error{place}: {said}");
-            self.reporter.log(Level::Error, probe.thread(), line);
-        };
-        base.is_some_and(|base| base.steps().fail(probe, phase, log))
-    }
-}
-
-/// The kwargs that all iterations have and those recorded for one.
-fn merged<'py>(
-    py: Python<'py>,
-    kwargs: Option<&Py<PyDict>>,
-    rows: &Recording,
-    number: Option<u64>,
-) -> PyResult<Bound<'py, PyDict>> {
-    let merged = match kwargs {
-        Some(kwargs) => kwargs.bind(py).copy()?,
-        None => PyDict::new(py),
-    };
-    if let Some(number) = number.and_then(|number| usize::try_from(number).ok()) {
-        put_row(&merged, rows, number)?;
-    }
-    Ok(merged)
-}
-
-/// Puts what is recorded for an arrival into its kwargs.
-pub(crate) fn put_row(kwargs: &Bound<'_, PyDict>, rows: &Recording, number: usize) -> PyResult<()> {
-    if number >= rows.len() {
-        return Ok(());
-    }
-    for (name, cell) in rows.row(number) {
-        match cell {
-            Cell::Str(text) => kwargs.set_item(name, text)?,
-            Cell::Int(value) => kwargs.set_item(name, value)?,
-            Cell::Float(value) => kwargs.set_item(name, value)?,
-            Cell::Bool(value) => kwargs.set_item(name, value)?,
-            Cell::None => kwargs.set_item(name, kwargs.py().None())?,
+    fn tear_down(&self, probe: &mut Probe<'_>) {
+        if self.hooks.teardown {
+            self.debug(probe, "in teardown()");
+            let py = self.py;
+            if let Err(error) = probe.teardown(|| self.instance.call_method0(intern!(py, "teardown"))) {
+                self.teller
+                    .fail(py, probe, Phase::Teardown, &error, Some(self.instance));
+            }
+            self.fail_checks(probe, Phase::Teardown);
         }
     }
-    Ok(())
-}
 
-fn note_metrics(probe: &mut Probe<'_>, metrics: &Bound<'_, PyAny>) {
-    // A copy: reading a value that is no plain number runs code of its class, and another thread may add a name.
-    let Ok(Ok(metrics)) = metrics.cast::<PyDict>().map(PyDictMethods::copy) else {
-        return probe.refuse_metric();
-    };
-    for (name, value) in metrics.iter() {
-        let value = match value.cast::<PyFloat>() {
-            Ok(float) => Ok(float.value()),
-            Err(_) => value.extract::<f64>(),
-        };
-        match (
-            name.cast::<PyString>()
-                .map_err(PyErr::from)
-                .and_then(|name| Ok(name.to_cow()?.into_owned())),
-            value,
-        ) {
-            (Ok(name), Ok(value)) => probe.metric(&name, value),
-            (Err(_), Ok(value)) => match name.str() {
-                Ok(text) => probe.metric(&text.to_string_lossy(), value),
-                Err(_) => probe.refuse_metric(),
-            },
-            (_, Err(_)) => probe.refuse_metric(),
+    pub(crate) fn fail(&self, probe: &mut Probe<'_>, phase: Phase, error: &PyErr) {
+        self.teller
+            .fail(self.py, probe, phase, error, Some(self.instance));
+        self.fail_checks(probe, phase);
+    }
+
+    /// Fails the iteration for checks of a phase that were to do so, told to the instance or from anywhere else.
+    #[inline]
+    pub(crate) fn fail_checks(&self, probe: &mut Probe<'_>, phase: Phase) -> bool {
+        let steps = [self.base.map(TestCaseBase::steps), self.slot.map(Slot::steps)];
+        let mut failed = false;
+        for steps in steps.into_iter().flatten() {
+            failed |= self
+                .teller
+                .fail_checks(self.py, probe, phase, steps, Some(self.instance));
         }
+        failed
+    }
+
+    #[inline]
+    pub(crate) fn debug(&self, probe: &mut Probe<'_>, what: &str) {
+        self.teller.debug(self.py, probe, Some(self.instance), what);
+    }
+
+    /// How long `setup` waited for its turn before it began: that is lateness, and no part of the setup.
+    fn tell_wait(&self, probe: &mut Probe<'_>) {
+        let waited = self.instance.getattr(intern!(self.py, "waited_ns"));
+        if let Some(waited_ns) = waited.ok().and_then(|waited| waited.extract::<u64>().ok()) {
+            probe.waited(waited_ns);
+        }
+    }
+
+    /// Counts an iteration that passed because it was skipped while it ran, or failed as it was expected to.
+    fn tell_of_pytest(&self, probe: &mut Probe<'_>) {
+        for (name, count) in [
+            (intern!(self.py, "skipped"), "skipped"),
+            (intern!(self.py, "xfailed"), "failed as expected"),
+        ] {
+            if self.instance.getattr(name).is_ok_and(|reason| !reason.is_none()) {
+                probe.count(count, 1.0);
+            }
+        }
+    }
+
+    /// The metrics of the instance, where it has any.
+    pub(crate) fn metrics(&self) -> Option<Bound<'py, PyAny>> {
+        if self.hooks.own_metrics {
+            return self.instance.getattr(intern!(self.py, "metrics")).ok();
+        }
+        Some(self.base?.stored_metrics(self.py)?.into_bound(self.py))
     }
 }

@@ -1,18 +1,25 @@
 //! A worker's interpreter: loads classes, runs `startup` and `shutdown`, makes threads, by way of the package's Python
 //! helpers in `pysurge._worker`.
 
-use crate::case::{Level, PyTestCase, Reporter, put_row};
+use crate::case::{Form, Hooks, PyTestCase};
+use crate::input::{Fed, Input, RowAs, RowSource, put_row};
+use crate::pytest;
+use crate::tasks::TaskRunner;
+use crate::teller::{Level, Reporter, Teller};
 use crate::thread::{Attached, PoolThreadHandle};
 use crate::values::{kwargs_dict, tuple_of};
 use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyType};
-use pysurge_core::plan::{Model, Samples, Source};
+use pyo3::types::{PyDict, PyList};
+use pysurge_core::event::Stream;
+use pysurge_core::plan::{DataSource, Model, Samples, Source, Target, TestPlan};
 use pysurge_core::rate::Rate;
 use pysurge_core::replay::Recording;
-use pysurge_core::wire::{CollectedItem, Load, LoadError, LoadFault, LogRecord, StartupError, TestInfo};
-use pysurge_engine::worker::{Ending, Outbox, PoolThread, serve as serve_manager};
-use pysurge_engine::{Host, HostError, TestCase, clock};
+use pysurge_core::wire::{
+    CollectedItem, Load, LoadError, LoadFault, LogRecord, PrintedLine, StartupError, TestInfo,
+};
+use pysurge_engine::worker::{Ending, Outbox, PoolThread, TaskPool, serve as serve_manager};
+use pysurge_engine::{Host, HostError, Rows, TestCase, clock};
 use rustix::process::{Signal, getpgrp, getpid, kill_current_process_group, kill_process};
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -48,6 +55,7 @@ fn end_process() {
 struct LoadedTest {
     case: Arc<PyTestCase>,
     thread_name: String,
+    is_coroutine: bool,
 }
 
 struct PyHost {
@@ -105,6 +113,16 @@ impl LogSender {
         self.0
             .send((created_s * 1e9) as u64, thread, level, level_number, message);
     }
+
+    /// Sends a line that was printed: whether to standard output (else to standard error), thread name, the line.
+    fn print(&self, is_stdout: bool, thread: &str, line: String) {
+        self.0.outbox.print(PrintedLine {
+            wall_ns: clock::wall_ns(),
+            thread: thread.to_owned(),
+            stream: if is_stdout { Stream::Stdout } else { Stream::Stderr },
+            line,
+        });
+    }
 }
 
 impl PyHost {
@@ -129,6 +147,34 @@ impl PyHost {
                 None
             }
         })
+    }
+
+    /// The Python half.
+    fn helpers(&self) -> &Py<PyAny> {
+        &self.helpers
+    }
+
+    /// Sets up logging and the import path, once.
+    fn prepare(&mut self, load: &Load) {
+        (self.worker, self.debug) = (load.worker, load.debug);
+        let sender = LogSender(self.reporter());
+        self.help("prepare", |py, helpers| {
+            let (first, last) = (
+                tuple_of(py, &load.import_first)?,
+                tuple_of(py, &load.import_last)?,
+            );
+            helpers.call_method1(
+                "prepare",
+                (
+                    sender.0.process.clone(),
+                    Py::new(py, sender)?,
+                    load.debug,
+                    first,
+                    last,
+                ),
+            )?;
+            Ok(())
+        });
     }
 
     fn sample(&self, py: Python<'_>, function: &str, duration_s: Option<f64>) -> Result<Samples, LoadError> {
@@ -167,7 +213,8 @@ impl PyHost {
         py: Python<'_>,
         load: &Load,
         test: usize,
-        rows: Option<&Arc<Recording>>,
+        recording: Option<&Arc<Recording>>,
+        rows: Option<&Arc<Rows>>,
     ) -> Result<(TestInfo, LoadedTest), LoadError> {
         let plan = &load.tests[test];
         let broken = |error: PyErr| LoadError {
@@ -184,58 +231,146 @@ impl PyHost {
         };
         let kwargs = kwargs_dict(py, &plan.kwargs).map_err(broken)?;
         let row = PyDict::new(py);
-        if let Some(rows) = rows {
-            put_row(&row, rows, 0).map_err(internal)?;
+        if let Some(recording) = recording {
+            put_row(&row, recording, 0).map_err(internal)?;
         }
+        let source = self.row_source(py, plan, rows)?;
+        let first = source.as_ref().map(|source| source.dict(py, 0));
+        let first = first.transpose().map_err(internal)?;
         let helpers = self.helpers.bind(py);
-        let answer = helpers
-            .call_method1("load", (plan.target.path(), &kwargs, row))
-            .map_err(internal)?;
+        let path = plan.target.path();
+        let answer = match &plan.target {
+            Target::Class(_) => helpers.call_method1("load", (path, &kwargs, row, first, true)),
+            Target::Object(_) => helpers.call_method1("load", (path, &kwargs, row, first, false)),
+            Target::Pytest(_) => helpers.call_method1("load_item", (path, first.is_some())),
+        };
+        let answer = answer.map_err(internal)?;
         if let Some(problem) = problem(&answer) {
             return Err(problem);
         }
-        let (class, label, summary, max_duration_s) = answer
-            .extract::<(Bound<'_, PyType>, String, String, Option<f64>)>()
-            .map_err(internal)?;
-        let name = class.name().map_err(internal)?.to_string();
-        let same_class = |other: &usize| load.tests[*other].target == plan.target;
-        let entries = (0..load.tests.len()).filter(same_class).count();
-        let thread_name = if entries > 1 {
-            format!("{name}#{}", (0..=test).filter(same_class).count())
-        } else {
-            name
-        };
-        let case = PyTestCase::new(
-            &class,
-            &kwargs,
-            rows.cloned(),
-            load.debug,
-            Box::new(self.reporter()),
-        )
-        .map_err(internal)?
-        .with_written_kwargs(&plan.kwargs);
+        let found = answer.extract::<Found<'_>>().map_err(internal)?;
         let info = TestInfo {
-            label,
-            summary,
-            max_duration_ns: max_duration_s.map(to_ns),
+            label: found.label.clone(),
+            summary: found.summary.clone(),
+            max_duration_ns: found.max_duration_s.map(to_ns),
             shape: match function_to_sample(load, test) {
                 Some(function) => Some(self.sample(py, function, horizon_s(load, test))?),
                 None => None,
             },
-            ..TestInfo::default()
+            rows: source.as_ref().map(|source| source.count(py)),
+            coroutine: found.is_coroutine,
+            notes: found.notes.clone(),
         };
-        Ok((
-            info,
-            LoadedTest {
-                case: Arc::new(case),
-                thread_name,
+        let fed = source.map(|source| found.fed(source));
+        let input = Input::new(&kwargs, recording.cloned(), fed).written(&plan.kwargs);
+        let teller =
+            Teller::new(py, found.label.clone(), load.debug, Box::new(self.reporter())).map_err(internal)?;
+        let thread_name = thread_name(&found.name, load, test);
+        let case = PyTestCase::new(found.make.clone().unbind(), found.form(), input, teller);
+        let case = Arc::new(case);
+        let loaded = LoadedTest {
+            case,
+            thread_name,
+            is_coroutine: found.is_coroutine,
+        };
+        Ok((info, loaded))
+    }
+}
+
+impl PyHost {
+    /// Where the rows of a test are, where it has any: in a file that the worker has opened, or in a list of objects.
+    fn row_source(
+        &self,
+        py: Python<'_>,
+        plan: &TestPlan,
+        rows: Option<&Arc<Rows>>,
+    ) -> Result<Option<RowSource>, LoadError> {
+        let Some(data) = &plan.data else {
+            return Ok(None);
+        };
+        let DataSource::Iterable(name) = &data.source else {
+            return Ok(rows.map(|rows| RowSource::file(py, Arc::clone(rows))));
+        };
+        let internal = |error: PyErr| LoadError {
+            fault: LoadFault::Data,
+            message: format!("internal error of pysurge while reading rows: {error}"),
+            hint: None,
+            traceback: String::new(),
+        };
+        let answer = self.helpers.bind(py).call_method1("rows", (name,));
+        let answer = answer.map_err(internal)?;
+        if let Some(problem) = problem(&answer) {
+            return Err(problem);
+        }
+        let (rows,) = answer.extract::<(Bound<'_, PyList>,)>().map_err(internal)?;
+        Ok(Some(RowSource::Objects {
+            rows: rows.unbind(),
+            data: data.clone(),
+        }))
+    }
+}
+
+/// What the Python half says of a test it loaded: `pysurge._loader.Loaded`.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each says whether one thing is there"
+)]
+#[derive(FromPyObject)]
+struct Found<'py> {
+    make: Bound<'py, PyAny>,
+    is_function: bool,
+    is_coroutine: bool,
+    name: String,
+    label: String,
+    summary: String,
+    max_duration_s: Option<f64>,
+    has_setup: bool,
+    has_teardown: bool,
+    own_metrics: bool,
+    columns: Option<Vec<String>>,
+    row_as: String,
+    of_pytest: bool,
+    notes: Vec<String>,
+}
+
+impl Found<'_> {
+    fn fed(&self, source: RowSource) -> Fed {
+        Fed {
+            source,
+            columns: self.columns.clone(),
+            row_as: match self.row_as.as_str() {
+                "attribute" => RowAs::Attribute,
+                "argument" => RowAs::Argument,
+                _ => RowAs::Nowhere,
             },
-        ))
+        }
+    }
+
+    fn form(&self) -> Form {
+        if self.is_function {
+            return Form::Function;
+        }
+        Form::Instances(Hooks {
+            setup: self.has_setup,
+            teardown: self.has_teardown,
+            own_metrics: self.own_metrics,
+            of_pytest: self.of_pytest,
+        })
+    }
+}
+
+/// What the threads of a test are called: numbered where what it runs stands in the plan more than once.
+fn thread_name(name: &str, load: &Load, test: usize) -> String {
+    let same = |other: &usize| load.tests[*other].target == load.tests[test].target;
+    if (0..load.tests.len()).filter(same).count() > 1 {
+        format!("{name}#{}", (0..=test).filter(same).count())
+    } else {
+        name.to_owned()
     }
 }
 
 /// What a helper says is wrong, where it does.
-fn problem(answer: &Bound<'_, PyAny>) -> Option<LoadError> {
+pub(crate) fn problem(answer: &Bound<'_, PyAny>) -> Option<LoadError> {
     let (fault, message, hint, traceback) = answer
         .extract::<(String, String, Option<String>, String)>()
         .ok()?;
@@ -306,38 +441,24 @@ impl Host for PyHost {
     }
 
     fn collect(&mut self, load: &Load) -> Vec<Result<Vec<CollectedItem>, LoadError>> {
-        load.tests.iter().map(|_| Ok(Vec::new())).collect()
+        self.prepare(load);
+        pytest::collect(self.helpers(), load)
     }
 
     fn load(
         &mut self,
         load: &Load,
         recordings: &[Option<Arc<Recording>>],
+        rows: &[Option<Arc<Rows>>],
     ) -> Vec<Result<TestInfo, LoadError>> {
-        (self.worker, self.debug) = (load.worker, load.debug);
-        let sender = LogSender(self.reporter());
-        self.help("prepare", |py, helpers| {
-            let (first, last) = (
-                tuple_of(py, &load.import_first)?,
-                tuple_of(py, &load.import_last)?,
-            );
-            helpers.call_method1(
-                "prepare",
-                (
-                    sender.0.process.clone(),
-                    Py::new(py, sender)?,
-                    load.debug,
-                    first,
-                    last,
-                ),
-            )?;
-            Ok(())
-        });
+        self.prepare(load);
+        self.help("open pytest", |py, helpers| pytest::open(py, helpers, load));
         let mut answers = Vec::with_capacity(load.tests.len());
         self.tests = Vec::with_capacity(load.tests.len());
         for test in 0..load.tests.len() {
-            let rows = recordings.get(test).and_then(Option::as_ref);
-            let answer = Python::attach(|py| self.load_one(py, load, test, rows));
+            let recording = recordings.get(test).and_then(Option::as_ref);
+            let rows = rows.get(test).and_then(Option::as_ref);
+            let answer = Python::attach(|py| self.load_one(py, load, test, recording, rows));
             match answer {
                 Ok((info, loaded)) => {
                     self.tests.push(Some(loaded));
@@ -392,6 +513,18 @@ impl Host for PyHost {
                 .map(drop)
                 .map_err(|error| HostError(error.value(py).to_string()))
         })
+    }
+
+    fn runs_on_loop(&self, test: usize) -> bool {
+        let loaded = self.tests.get(test).and_then(Option::as_ref);
+        loaded.is_some_and(|loaded| loaded.is_coroutine)
+    }
+
+    fn start_tasks(&mut self, test: usize, tasks: TaskPool) -> Result<(), HostError> {
+        let loaded = self.tests.get(test).and_then(Option::as_ref);
+        let case = loaded.map(|loaded| Arc::clone(&loaded.case));
+        let case = case.expect("the manager starts only tests that were loaded");
+        Python::attach(|py| TaskRunner::start(py, self.helpers.bind(py), tasks, case))
     }
 
     fn log_stacks(&mut self, tests: &[usize]) {

@@ -7,9 +7,15 @@ mod base;
 mod case;
 mod failure;
 mod host;
+mod input;
 mod manager;
+mod pytest;
 mod runner;
+mod slot;
 mod steps;
+mod streams;
+mod tasks;
+mod teller;
 mod thread;
 mod values;
 
@@ -23,11 +29,15 @@ mod _engine {
     #[pymodule_export]
     use crate::host::serve;
     #[pymodule_export]
-    use crate::manager::{check_config, main, run_config};
+    use crate::manager::{check_config, main, run_config, run_library, series};
     #[pymodule_export]
     use crate::runner::Runner;
     #[pymodule_export]
+    use crate::slot::{check, count, metric, timer};
+    #[pymodule_export]
     use crate::steps::StepTimer;
+    #[pymodule_export]
+    use crate::tasks::{LoopWaker, TaskIteration, TaskRunner};
     #[pymodule_export]
     use crate::thread::PoolThreadHandle;
 

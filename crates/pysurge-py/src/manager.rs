@@ -1,10 +1,12 @@
-//! The command line and `Manager`, from Python: the process's own streams and environment become a `World`, and the
-//! interpreter is let go of until the run is over.
+//! The command line, `Manager` and `run`, from Python: the process's own streams and environment become a `World`, and the
+//! interpreter is let go of until the run is over. `run` does not touch the process's streams: what is shown goes to Python's.
 
+use crate::streams::Stream;
 use crate::values::from_python;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
-use pysurge_cli::{Output, StopRequests, StopSignals, World};
+use pyo3::types::{PyDict, PyList};
+use pysurge_cli::{LibraryOutcome, LibraryRun, Output, StopRequests, StopSignals, World};
 use pysurge_config::Config;
 use pysurge_core::plan::Plan;
 use rustix::termios::{isatty, tcgetwinsize};
@@ -66,6 +68,116 @@ pub(crate) fn run_config(
         )),
         _ => Ok(exit_code),
     }
+}
+
+/// What `pysurge._run` asks for, beside the config.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent wishes, each an argument of its own"
+)]
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+pub(crate) struct Wishes {
+    duration: Option<f64>,
+    workers: Option<u32>,
+    results: Option<PathBuf>,
+    rehearsal: bool,
+    show: bool,
+    debug: bool,
+    require_valid: bool,
+    env: BTreeMap<String, String>,
+    stops: Option<i32>,
+    /// Functions that take text, and whether a terminal is behind them.
+    stdout: Option<Py<PyAny>>,
+    stderr: Option<Py<PyAny>>,
+    stdout_is_terminal: bool,
+    stderr_is_terminal: bool,
+}
+
+/// Runs a config, as loaded from YAML, for `pysurge.run`. Gives what came of it (`finished`, `config`, `load`, `rehearsal`, `aborted`,
+/// `stopped`), what was written to standard output and standard error, and of a finished run the summary as JSON, the report and the folder.
+#[pyfunction]
+pub(crate) fn run_library(
+    py: Python<'_>,
+    config: &Bound<'_, PyAny>,
+    wishes: Wishes,
+    python: PathBuf,
+    demo: PathBuf,
+) -> PyResult<Told> {
+    let requests = StopRequests::default();
+    // First of all: the descriptor is ours whatever happens.
+    if let Some(fd) = wishes.stops {
+        heed(fd, requests.clone())?;
+    }
+    let (config, duration_ns) = (parsed(config)?, duration_ns(wishes.duration)?);
+    let (stdout, stderr) = (Stream::new(wishes.stdout), Stream::new(wishes.stderr));
+    let (wrote, complained) = (stdout.kept(), stderr.kept());
+    let world = World {
+        signals: StopSignals::Requests(requests),
+        keyboard: None,
+        stdout: Output::new(stdout, wishes.stdout_is_terminal),
+        stderr: Output::new(stderr, wishes.stderr_is_terminal),
+        ..world(
+            vec![OsString::from("pysurge")],
+            python,
+            demo,
+            is_free_threaded(py),
+        )
+    };
+    let run = LibraryRun {
+        duration_ns,
+        workers: wishes.workers,
+        results: wishes.results,
+        rehearsal: wishes.rehearsal,
+        show: wishes.show,
+        debug: wishes.debug,
+        require_valid: wishes.require_valid,
+        env: wishes.env.into_iter().collect(),
+    };
+    let outcome = py.detach(|| pysurge_cli::run_library(config, run, world));
+    let (kind, text, finished) = match outcome {
+        LibraryOutcome::Finished(result) => ("finished", String::new(), Some(result)),
+        LibraryOutcome::WrongConfig(text) => ("config", text, None),
+        LibraryOutcome::LoadFailed(text) => ("load", text, None),
+        LibraryOutcome::RehearsalFailed => ("rehearsal", String::new(), None),
+        LibraryOutcome::Aborted(text) => ("aborted", text, None),
+        LibraryOutcome::Stopped => ("stopped", String::new(), None),
+    };
+    let finished = finished.map(|result| (result.summary_json, result.report, result.folder));
+    Ok((kind, text, wrote.text(), complained.text(), finished))
+}
+
+/// What [`run_library`] gives: what came of it, why, what it wrote to standard output and to standard error, and the result.
+type Told = (
+    &'static str,
+    String,
+    String,
+    String,
+    Option<(String, String, Option<PathBuf>)>,
+);
+
+/// The time series of a summary, a dict per line, with the columns of `timeseries.csv`; `test` is the test's place.
+#[pyfunction]
+pub(crate) fn series<'py>(py: Python<'py>, summary_json: &str) -> PyResult<Bound<'py, PyList>> {
+    let lines = py
+        .detach(|| pysurge_cli::series_of(summary_json))
+        .ok_or_else(|| PyValueError::new_err("this is no summary of a run"))?;
+    let table = PyList::empty(py);
+    for line in lines {
+        let row = PyDict::new(py);
+        row.set_item("from_s", line.from_s)?;
+        row.set_item("to_s", line.to_s)?;
+        row.set_item("test", line.test)?;
+        row.set_item("measure", line.measure)?;
+        row.set_item("count", line.count)?;
+        row.set_item("sum", line.sum)?;
+        let names = ["mean", "p50", "p90", "p95", "p99", "p99.9", "max"];
+        for (name, figure) in names.into_iter().zip(line.figures) {
+            row.set_item(name, figure)?;
+        }
+        table.append(row)?;
+    }
+    Ok(table)
 }
 
 /// Turns the bytes that arrive at a descriptor into requests to stop, until its other end is closed.

@@ -1,6 +1,7 @@
 //! One class fired in the caller's own process: the native half of `pysurge.TestRunner`.
 
-use crate::case::{Level, PyTestCase, Reporter};
+use crate::case::PyTestCase;
+use crate::teller::{Level, Reporter};
 use crate::thread::{Attached, PoolThreadHandle};
 use parking_lot::{Condvar, Mutex};
 use pyo3::exceptions::PyValueError;
@@ -82,10 +83,9 @@ impl Runner {
             return Err(PyValueError::new_err("max_duration must be a number above 0"));
         }
         Ok(Self {
-            case: Arc::new(PyTestCase::new(
+            case: Arc::new(PyTestCase::of_class(
                 test_cls,
                 kwargs,
-                None,
                 debug,
                 Box::new(ToPython { log, keep }),
             )?),

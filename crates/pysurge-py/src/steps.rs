@@ -1,7 +1,8 @@
-//! What a test case tells while it runs: checks, timed steps, counts. Kept with the instance until its iteration has ended, because user code
-//! knows nothing but `self`; a test case that tells nothing pays for one look.
+//! What user code tells while it runs: checks, timed steps, counts, metrics. Kept with whom it was told to, the instance or the slot of its
+//! thread or task, until the iteration has ended; a test that tells nothing pays for one look.
 
 use crate::base::TestCaseBase;
+use crate::slot::Slot;
 use once_cell::race::OnceBox;
 use parking_lot::Mutex;
 use pyo3::intern;
@@ -22,6 +23,7 @@ pub(crate) enum Step {
     Check(Py<PyString>, bool),
     Timer(Py<PyString>, u64),
     Count(Py<PyString>, f64),
+    Metric(Py<PyString>, f64),
 }
 
 /// A check that fails its iteration.
@@ -108,6 +110,7 @@ impl Steps {
                 Step::Check(name, held) => probe.check(&name.bind(py).to_string_lossy(), *held),
                 Step::Timer(name, ns) => probe.timer(&name.bind(py).to_string_lossy(), *ns),
                 Step::Count(name, number) => probe.count(&name.bind(py).to_string_lossy(), *number),
+                Step::Metric(name, number) => probe.metric(&name.bind(py).to_string_lossy(), *number),
             }
         }
         for _ in 0..told.refused {
@@ -116,10 +119,18 @@ impl Steps {
     }
 }
 
-/// Times a step of an iteration; what ``TestCase.timer`` gives. Use it in a ``with`` statement.
+/// Who is told of a timed step.
+pub(crate) enum Listener {
+    Case(Py<TestCaseBase>),
+    Slot(Py<Slot>),
+    /// No iteration is running here.
+    Nobody,
+}
+
+/// Times a step of an iteration; what ``TestCase.timer`` and ``pysurge.timer`` give. Use it in a ``with`` statement.
 #[pyclass(frozen, module = "pysurge._engine", name = "Timer")]
 pub(crate) struct StepTimer {
-    case: Py<TestCaseBase>,
+    listener: Listener,
     name: Py<PyString>,
     /// Nanoseconds of `CLOCK_MONOTONIC`; 0 where it was not entered.
     entered_ns: AtomicU64,
@@ -127,9 +138,9 @@ pub(crate) struct StepTimer {
 
 impl StepTimer {
     /// A timer that was not entered yet.
-    pub(crate) fn new(case: Py<TestCaseBase>, name: Py<PyString>) -> Self {
+    pub(crate) fn new(listener: Listener, name: Py<PyString>) -> Self {
         Self {
-            case,
+            listener,
             name,
             entered_ns: AtomicU64::new(0),
         }
@@ -148,6 +159,10 @@ impl StepTimer {
         let now_ns = clock::now_ns();
         let spent_ns = now_ns.saturating_sub(self.entered_ns.load(Ordering::Relaxed));
         let step = Step::Timer(self.name.clone_ref(py), spent_ns);
-        self.case.get().steps().add(step);
+        match &self.listener {
+            Listener::Case(case) => case.get().steps().add(step),
+            Listener::Slot(slot) => slot.get().steps().add(step),
+            Listener::Nobody => {}
+        }
     }
 }

@@ -134,14 +134,10 @@ impl RunFolder {
     }
 
     fn write_summary(&mut self, summary: &Summary) {
-        let summary = finite(summary.clone());
-        let json = serde_json::to_vec_pretty(&summary).map_err(io::Error::other);
-        let written = json.and_then(|json| {
-            // A reader sees the old summary or the new one, never half of one.
-            let unfinished = self.path.join(".summary.json.new");
-            fs::write(&unfinished, json)?;
-            fs::rename(&unfinished, self.path.join("summary.json"))
-        });
+        // A reader sees the old summary or the new one, never half of one.
+        let unfinished = self.path.join(".summary.json.new");
+        let written = fs::write(&unfinished, summary_json(summary))
+            .and_then(|()| fs::rename(&unfinished, self.path.join("summary.json")));
         self.remember(written);
     }
 }
@@ -158,14 +154,29 @@ impl Sink for RunFolder {
                 let line = line::of_record(record, &self.clock);
                 self.log_of_user(&line);
             }
-            RunEvent::Output { worker, stream, line } => {
+            RunEvent::Output {
+                worker,
+                stream,
+                thread: Some(thread),
+                wall_ns,
+                line,
+            } => {
+                let line = line::of_output(*worker, thread, *stream, *wall_ns, line, &self.clock);
+                self.log_of_user(&line);
+            }
+            RunEvent::Output {
+                worker,
+                stream,
+                thread: None,
+                wall_ns,
+                line,
+            } => {
                 let stream = match stream {
                     Stream::Stdout => "stdout",
                     Stream::Stderr => "stderr",
                 };
-                let now = self.clock.log_time(self.clock.now_ns());
-                let process = line::process_name(*worker);
-                self.log_of_user(&format!("{now} {process} {stream} OUTPUT {line}"));
+                let (time, process) = (self.clock.log_time(*wall_ns), line::process_name(*worker));
+                self.log_of_user(&format!("{time} {process} {stream} OUTPUT {line}"));
             }
             RunEvent::Notice { severity, text } => self.log_own(line::level(*severity), text),
             RunEvent::StartupFailed { worker, error } => {
@@ -280,6 +291,12 @@ fn file_name(name: &str) -> String {
         })
         .collect();
     if plain.is_empty() { "run".to_owned() } else { plain }
+}
+
+/// The text of `summary.json`.
+pub fn summary_json(summary: &Summary) -> String {
+    serde_json::to_string_pretty(&finite(summary.clone()))
+        .expect("a summary is plain data with text as keys: it always has a form")
 }
 
 /// The summary with every figure finite: JSON has no other numbers. What can be otherwise is what user code gave: sums of its numbers,

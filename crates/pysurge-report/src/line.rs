@@ -2,7 +2,7 @@
 //! `%(asctime)s %(processName)s %(threadName)s %(levelname)s %(message)s`.
 
 use crate::clock::LocalClock;
-use pysurge_core::event::Severity;
+use pysurge_core::event::{Severity, Stream};
 use pysurge_core::wire::LogRecord;
 
 /// Below this a record is one for debugging: Python's `logging.INFO`.
@@ -23,6 +23,23 @@ pub(crate) fn of_record(record: &LogRecord, clock: &LocalClock) -> String {
         record.level,
         record.message
     )
+}
+
+/// The line of something that a thread of a worker printed.
+pub(crate) fn of_output(
+    worker: u32,
+    thread: &str,
+    stream: Stream,
+    wall_ns: u64,
+    line: &str,
+    clock: &LocalClock,
+) -> String {
+    let stream = match stream {
+        Stream::Stdout => "STDOUT",
+        Stream::Stderr => "STDERR",
+    };
+    let (time, process) = (clock.log_time(wall_ns), process_name(worker));
+    format!("{time} {process} {thread} {stream} {line}")
 }
 
 /// The line of something that pysurge itself says now.

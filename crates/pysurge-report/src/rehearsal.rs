@@ -1,4 +1,4 @@
-//! What `pysurge check` shows of a test: its one iteration, part by part.
+//! What is shown of a test that was run once: by `pysurge check`, part by part; before a run, only where it failed.
 
 use crate::failures;
 use crate::style::{Paint, Style};
@@ -35,6 +35,44 @@ pub(crate) fn duration_ns(measures: &Measures) -> Option<u64> {
     let parts = [&measures.setup, &measures.service_time, &measures.teardown];
     let timed: Vec<u64> = parts.into_iter().filter_map(Histogram::max_ns).collect();
     (!timed.is_empty()).then(|| timed.into_iter().fold(0, u64::saturating_add))
+}
+
+/// The rehearsal before a run, as it goes on.
+#[derive(Debug, Default)]
+pub(crate) struct Rehearsals {
+    /// Tests that passed.
+    passed: u64,
+    /// The longest of their iterations.
+    longest_ns: Option<u64>,
+}
+
+impl Rehearsals {
+    /// Takes one test; what is to be shown of it where it failed.
+    pub(crate) fn take(
+        &mut self,
+        label: &str,
+        summary: &str,
+        measures: &Measures,
+        style: Style,
+    ) -> Vec<String> {
+        if measures.failed > 0 {
+            return lines(label, summary, measures, None, style);
+        }
+        self.passed += 1;
+        self.longest_ns = self.longest_ns.max(duration_ns(measures));
+        Vec::new()
+    }
+
+    /// `rehearsed 3 tests, the longest took 12 ms`; `None` where none was.
+    pub(crate) fn line(&self) -> Option<String> {
+        let longest = self.longest_ns.map(format_span);
+        Some(match (self.passed, longest) {
+            (0, _) => return None,
+            (1, Some(took)) => format!("rehearsed 1 test, it took {took}"),
+            (tests, Some(took)) => format!("rehearsed {}, the longest took {took}", plural(tests, "test")),
+            (tests, None) => format!("rehearsed {}", plural(tests, "test")),
+        })
+    }
 }
 
 fn need_line(need: Need) -> String {

@@ -6,6 +6,7 @@
 //! | normal | log records of user code, its printed lines, the report | what starts, progress, notices, printed error lines |
 //! | `quiet` | the report alone | warnings, errors, printed error lines |
 //!
+//! Lines of user code beyond so many a second are held back where somebody watches or a `run.log` has them anyway; how many is told.
 //! `debug` shows records below `INFO` too; `classic` writes the report of 1.0.1 in front of the new one.
 //! On a terminal progress is one line, below all else; elsewhere a plain line every ten seconds.
 //! Trouble with standard error is ignored: nobody is left to be told. Trouble with standard output ends the sink.
@@ -14,11 +15,12 @@ use crate::changes::Follower;
 use crate::classic;
 use crate::clock::LocalClock;
 use crate::fanout::Sink;
+use crate::limiter::Limiter;
 use crate::line;
 use crate::live::{Live, SharedWriter};
 use crate::opening;
 use crate::progress::{self, Standing};
-use crate::rehearsal;
+use crate::rehearsal::{self, Rehearsals};
 use crate::report;
 use crate::style::{DEFAULT_COLUMNS, Paint, Style};
 use crate::text::{lines, one_line, plural};
@@ -67,6 +69,8 @@ pub struct TerminalOptions {
     pub debug: bool,
     /// The report of 1.0.1 in front of the new one.
     pub classic: bool,
+    /// Every rehearsed test in full, on standard output; else only those that failed, on standard error.
+    pub rehearsals: bool,
     /// Whether keys steer the run; they are named when it starts, on a terminal.
     pub keys: bool,
     /// The run's folder, named below the report.
@@ -97,6 +101,8 @@ pub struct Terminal {
     shown: Option<Summary>,
     next_plain_s: f64,
     startup_errors: BTreeSet<(String, String)>,
+    rehearsals: Rehearsals,
+    limiter: Limiter,
 }
 
 /// The instant of the start on both clocks.
@@ -126,6 +132,43 @@ impl Terminal {
             shown: None,
             next_plain_s: PLAIN_INTERVAL_S,
             startup_errors: BTreeSet::new(),
+            rehearsals: Rehearsals::default(),
+            limiter: Limiter::new(),
+        }
+    }
+
+    /// Whether a line of user code may be shown now.
+    fn lets_pass(&mut self, is_tty: bool) -> bool {
+        let is_limited = is_tty || self.options.results.is_some();
+        !is_limited || self.limiter.lets_pass(self.options.clock.now_ns())
+    }
+
+    /// Tells of lines that were held back.
+    fn tell_held_back(&mut self, lines: Option<u64>) -> io::Result<()> {
+        let Some(lines) = lines else {
+            return Ok(());
+        };
+        let where_they_are = match &self.options.results {
+            Some(_) => "are in run.log",
+            None => "were not shown",
+        };
+        let text = format!("… {} this second {where_they_are}", plural(lines, "more line"));
+        let text = self.stderr_style().paint(Paint::Quiet, &text);
+        self.err(&text)
+    }
+
+    fn user_line(&mut self, stream: Stream, line: impl FnOnce(&LocalClock) -> String) -> io::Result<()> {
+        match stream {
+            Stream::Stdout if self.options.quiet => Ok(()),
+            Stream::Stdout if self.lets_pass(self.options.stdout_is_tty) => {
+                let line = line(&self.options.clock);
+                self.out(&line)
+            }
+            Stream::Stderr if self.lets_pass(self.options.stderr_is_tty) => {
+                let line = line(&self.options.clock);
+                self.err(&line)
+            }
+            _ => Ok(()),
         }
     }
 
@@ -233,6 +276,9 @@ impl Terminal {
             return Ok(());
         };
         self.clear_live();
+        if let Some(line) = self.rehearsals.line() {
+            self.notice(Severity::Info, &line)?;
+        }
         let mut told = forecast(&plan, &self.infos, self.workers);
         let opening = opening::Opening::of(&mut told, stripes);
         self.standing.users = opening.users;
@@ -315,6 +361,11 @@ impl Terminal {
     fn rehearsed(&mut self, rehearsed: &Rehearsed) -> io::Result<()> {
         let (label, summary) = self.named(rehearsed.test);
         let measures = &rehearsed.measures;
+        if !self.options.rehearsals {
+            let style = self.stderr_style();
+            let lines = self.rehearsals.take(&label, &summary, measures, style);
+            return lines.iter().try_for_each(|line| self.err(line));
+        }
         let need = self.need(rehearsed);
         let lines = rehearsal::lines(&label, &summary, measures, need, self.stdout_style());
         self.show_rehearsal(&lines)
@@ -352,6 +403,8 @@ impl Terminal {
     fn finished(&mut self, summary: &Summary) -> io::Result<()> {
         self.flush_stdout()?;
         self.clear_live();
+        let held_back = self.limiter.rest();
+        self.tell_held_back(held_back)?;
         if self.options.classic {
             for line in classic::lines(summary) {
                 let line = if line.is_empty() {
@@ -397,6 +450,8 @@ impl Sink for Terminal {
     }
 
     fn take(&mut self, event: &RunEvent) -> io::Result<()> {
+        let held_back = self.limiter.due(self.options.clock.now_ns());
+        self.tell_held_back(held_back)?;
         match event {
             RunEvent::Opened { plan, workers, .. } => {
                 self.changes = Follower::of_plan(plan);
@@ -441,14 +496,23 @@ impl Sink for Terminal {
                 if self.options.quiet || (line::is_debug(record) && !self.options.debug) {
                     return Ok(());
                 }
-                let line = line::of_record(record, &self.options.clock);
-                self.out(&line)
+                self.user_line(Stream::Stdout, |clock| line::of_record(record, clock))
             }
-            RunEvent::Output { stream, line, .. } => match stream {
-                Stream::Stdout if self.options.quiet => Ok(()),
-                Stream::Stdout => self.out(line),
-                Stream::Stderr => self.err(line),
-            },
+            RunEvent::Output {
+                stream,
+                thread: None,
+                line,
+                ..
+            } => self.user_line(*stream, |_| line.clone()),
+            RunEvent::Output {
+                worker,
+                stream,
+                thread: Some(thread),
+                wall_ns,
+                line,
+            } => self.user_line(*stream, |clock| {
+                line::of_output(*worker, thread, *stream, *wall_ns, line, clock)
+            }),
             RunEvent::Notice { severity, text } => self.notice(*severity, text),
             RunEvent::Finished(summary) => self.finished(summary),
             RunEvent::Row(_) | RunEvent::Coarsened(_) | RunEvent::Iterations { .. } => Ok(()),
@@ -460,7 +524,8 @@ impl Sink for Terminal {
     }
 
     fn close(&mut self) -> io::Result<()> {
-        let flushed = self.flush_stdout();
+        let held_back = self.limiter.rest();
+        let flushed = self.tell_held_back(held_back).and(self.flush_stdout());
         self.clear_live();
         flushed
     }

@@ -108,6 +108,8 @@ fn output(line: &str) -> RunEvent {
     RunEvent::Output {
         worker: 0,
         stream: Stream::Stdout,
+        thread: None,
+        wall_ns: 0,
         line: line.into(),
     }
 }

@@ -109,7 +109,16 @@ fn everything_is_on_disk_as_the_run_goes() {
         RunEvent::Output {
             worker: 1,
             stream: Stream::Stderr,
+            thread: None,
+            wall_ns: WALL_NS,
             line: "printed".into(),
+        },
+        RunEvent::Output {
+            worker: 1,
+            stream: Stream::Stdout,
+            thread: Some("UploadTest-3".into()),
+            wall_ns: WALL_NS,
+            line: "printed by a thread".into(),
         },
         RunEvent::Notice {
             severity: Severity::Warning,

@@ -56,6 +56,42 @@ fn colour_changes_no_word() {
     }
 }
 
+/// A suite of tests like the one of a small run: one failed, one did not run, the rest differ in how slow they are.
+fn suite(tests: usize) -> Summary {
+    let mut summary = sample::valid();
+    let one = summary.tests[0].clone();
+    summary.tests = (0..tests)
+        .map(|at| {
+            let mut test = one.clone();
+            test.name = None;
+            test.label = format!("tests/shop/test_orders.py::TestOrders::test_number_{at}");
+            let p95_s = test.response_time.p95_s.unwrap();
+            test.response_time.p95_s = Some(p95_s * (1.0 + f64::from(u32::try_from(at).unwrap()) / 10.0));
+            test
+        })
+        .collect();
+    summary.tests[3].account.failed = 2;
+    summary.tests[3].account.passed -= 2;
+    summary.tests[4].not_run = Some("startup failed: OSError: gone".into());
+    summary
+}
+
+#[test]
+fn many_tests_are_a_table_the_worst_first() {
+    for columns in [44, 80, 120] {
+        insta::assert_snapshot!(format!("many_{columns}"), render(&suite(12), &plain(columns)));
+    }
+}
+
+#[test]
+fn very_many_tests_do_not_flood_the_screen() {
+    let text = render(&suite(500), &plain(100));
+    assert!(text.lines().count() < 150, "{}", text.lines().count());
+    assert!(text.contains("460 more tests"), "{text}");
+    // All who failed are in full.
+    assert!(text.contains("not run: startup failed: OSError: gone"));
+}
+
 #[test]
 fn a_threshold_names_its_test_only_among_several() {
     let mut summary = sample::judged();

@@ -9,7 +9,7 @@ use pysurge_core::account::Account;
 use pysurge_core::event::{Actor, RunEvent, Severity, StopReason, Stream};
 use pysurge_core::failure::{FailureKey, Phase};
 use pysurge_core::measure::Measures;
-use pysurge_core::plan::{Plan, Samples, TestPlan};
+use pysurge_core::plan::{Plan, Samples, Target, TestPlan};
 use pysurge_core::rate::Rate;
 use pysurge_core::schedule::{Change, Factor, Stripe};
 use pysurge_core::summary::Summary;
@@ -18,6 +18,7 @@ use pysurge_core::wire::{LogRecord, Rehearsed, StartupError, TestInfo};
 use pysurge_report::{LocalClock, Sink, Terminal, TerminalOptions};
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// 2018-09-14 18:51:37.590 UTC.
@@ -73,6 +74,7 @@ fn terminal(change: impl FnOnce(&mut TerminalOptions)) -> (Terminal, Buffer, Buf
         quiet: false,
         debug: false,
         classic: false,
+        rehearsals: false,
         keys: false,
         results: Some(PathBuf::from("pysurge-results/20180914-185137-demo")),
         samples: None,
@@ -98,6 +100,8 @@ fn output(stream: Stream, line: &str) -> RunEvent {
     RunEvent::Output {
         worker: 0,
         stream,
+        thread: None,
+        wall_ns: WALL_NS,
         line: line.into(),
     }
 }
@@ -111,7 +115,7 @@ fn notice(severity: Severity, text: &str) -> RunEvent {
 
 fn opened(duration_ns: Option<u64>) -> RunEvent {
     let test = |test_class: &str| TestPlan {
-        test_class: test_class.into(),
+        target: Target::Class(test_class.into()),
         ..plans::constant("7.5")
     };
     opened_with(
@@ -195,8 +199,7 @@ fn infos() -> Vec<TestInfo> {
     let info = |label: &str, summary: &str| TestInfo {
         label: label.into(),
         summary: summary.into(),
-        max_duration_ns: None,
-        shape: None,
+        ..TestInfo::default()
     };
     vec![
         info("<UploadTest kwargs={}>", "upload test"),
@@ -374,18 +377,35 @@ fn a_rehearsal_says_what_happened() {
             measures: Box::new(measures),
         })
     };
-    let (sink, stdout, stderr) = terminal(|_| {});
-    play(
-        sink,
-        &[
-            opened(None),
-            RunEvent::Loaded(infos()),
-            rehearsed(0, good),
-            rehearsed(1, bad),
-        ],
-    );
+    let events = [
+        opened(None),
+        RunEvent::Loaded(infos()),
+        rehearsed(0, good.clone()),
+        rehearsed(1, bad),
+    ];
+    let (sink, stdout, stderr) = terminal(|options| options.rehearsals = true);
+    play(sink, &events);
     assert_eq!(stderr.text(), "");
     insta::assert_snapshot!("rehearsal", stdout.text());
+    // Before a run what passed is one line, once it starts.
+    let (sink, stdout, stderr) = terminal(|_| {});
+    play(sink, &events);
+    assert_eq!(stdout.text(), "");
+    insta::assert_snapshot!("rehearsal_before_a_run", stderr.text());
+    let mut events = vec![opened(None), RunEvent::Loaded(infos())];
+    events.extend([rehearsed(0, good.clone()), rehearsed(1, good), started()]);
+    let (sink, _, stderr) = terminal(|_| {});
+    play(sink, &events);
+    assert!(
+        stderr
+            .text()
+            .contains("rehearsed 2 tests, the longest took 51.4 ms\n"),
+        "{}",
+        stderr.text()
+    );
+    let (sink, _, stderr) = terminal(|options| options.quiet = true);
+    play(sink, &events);
+    assert_eq!(stderr.text(), "");
 }
 
 #[test]
@@ -422,7 +442,7 @@ fn a_rehearsal_says_how_many_threads_the_load_needs() {
         step_ns: SECOND_NS,
         rates: vec![Rate::parse("10").unwrap(); 3],
     });
-    let (sink, stdout, _) = terminal(|_| {});
+    let (sink, stdout, _) = terminal(|options| options.rehearsals = true);
     let mut events = vec![opened_with(tests, None), RunEvent::Loaded(infos)];
     events.extend((0..6).map(|test| passed(test, 50_000_000)));
     play(sink, &events);
@@ -584,6 +604,80 @@ fn what_is_wrong_is_told_while_it_runs() {
             .ends_with("degraded: iterations dropped, ✗ 3 thresholds\n"),
         "{}",
         stderr.text()
+    );
+}
+
+fn printed(thread: &str, stream: Stream, line: &str) -> RunEvent {
+    RunEvent::Output {
+        worker: 1,
+        stream,
+        thread: Some(thread.into()),
+        wall_ns: WALL_NS,
+        line: line.into(),
+    }
+}
+
+#[test]
+fn printed_lines_say_who_printed_them() {
+    let (mut sink, stdout, stderr) = terminal(|_| {});
+    sink.take(&printed("UploadTest-3", Stream::Stdout, "hello"))
+        .unwrap();
+    sink.take(&printed("UploadTest-4", Stream::Stderr, "oh no"))
+        .unwrap();
+    sink.close().unwrap();
+    assert_eq!(
+        stdout.text(),
+        "2018-09-14 18:51:37,590 Worker-2 UploadTest-3 STDOUT hello\n"
+    );
+    assert_eq!(
+        stderr.text(),
+        "2018-09-14 18:51:37,590 Worker-2 UploadTest-4 STDERR oh no\n"
+    );
+}
+
+/// Sends 3,000 lines at once, and as many five seconds later; gives how many were shown, and what was told.
+fn flooded(results: bool, tty: bool) -> (usize, String) {
+    let now_ns = Arc::new(AtomicU64::new(WALL_NS));
+    let clock_ns = Arc::clone(&now_ns);
+    let (mut sink, stdout, stderr) = terminal(|options| {
+        options.clock = LocalClock::new(move || clock_ns.load(Ordering::Relaxed)).in_utc();
+        options.stdout_is_tty = tty;
+        options.results = options.results.take().filter(|_| results);
+    });
+    for _ in 0..2 {
+        for _ in 0..1_500 {
+            sink.take(&printed("A-1", Stream::Stdout, "a line")).unwrap();
+            sink.take(&log("INFO", 20, "a record")).unwrap();
+        }
+        now_ns.fetch_add(5 * SECOND_NS, Ordering::Relaxed);
+        sink.take(&notice(Severity::Warning, "never held back")).unwrap();
+    }
+    sink.close().unwrap();
+    (stdout.text().lines().count(), stderr.text())
+}
+
+#[test]
+fn a_flood_is_shown_in_part_and_the_rest_is_told() {
+    let (shown, told) = flooded(true, false);
+    assert_eq!(shown, 2_000 + 1_000);
+    assert_eq!(
+        told,
+        "… 1,000 more lines this second are in run.log\nwarning: never held back\n\
+         … 2,000 more lines this second are in run.log\nwarning: never held back\n"
+    );
+    let (shown, told) = flooded(false, true);
+    assert_eq!(shown, 2_000 + 1_000);
+    assert!(
+        told.starts_with("… 1,000 more lines this second were not shown\n"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_pipe_gets_every_line_that_nobody_else_keeps() {
+    assert_eq!(
+        flooded(false, false),
+        (6_000, "warning: never held back\n".repeat(2))
     );
 }
 

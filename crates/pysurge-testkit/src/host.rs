@@ -14,7 +14,7 @@ use pysurge_core::replay::Recording;
 use pysurge_core::value::Value;
 use pysurge_core::wire::{CollectedItem, Load, LoadError, LoadFault, LogRecord, StartupError, TestInfo};
 use pysurge_engine::worker::{Outbox, PoolThread};
-use pysurge_engine::{Host, HostError, Probe, TestCase, clock};
+use pysurge_engine::{Host, HostError, Probe, Rows, TestCase, clock};
 use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -203,6 +203,7 @@ impl Host for NativeHost {
         &mut self,
         load: &Load,
         _recordings: &[Option<Arc<Recording>>],
+        _rows: &[Option<Arc<Rows>>],
     ) -> Vec<Result<TestInfo, LoadError>> {
         (self.worker, self.debug) = (load.worker, load.debug);
         let mut answers = Vec::with_capacity(load.tests.len());

@@ -69,6 +69,7 @@ impl Led {
             import_last: vec![],
             debug: false,
             duration_ns: None,
+            ..Load::default()
         }));
         assert!(matches!(self.hear(), Some(FromWorker::Loaded(answers)) if answers[0].is_ok()));
         self.tell(&ToWorker::Prepare);

@@ -1,6 +1,6 @@
 //! The flags of `pysurge find-max`.
 
-use super::{ChoiceArgs, ResultsArgs, ShowArgs, parse_workers};
+use super::{ChoiceArgs, DirectArgs, ResultsArgs, ShowArgs, parse_workers};
 use clap::{Args, ValueHint};
 use pysurge_core::NANOS_PER_SEC;
 use pysurge_core::rate::Rate;
@@ -16,9 +16,9 @@ const CONFIRM_TIMES: u64 = 3;
 /// `pysurge find-max`.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub(crate) struct FindMaxArgs {
-    /// The config file (YAML); every test needs one plain rate
-    #[arg(value_hint = ValueHint::FilePath)]
-    pub(crate) config: PathBuf,
+    /// As for `pysurge run`; every test needs one plain rate
+    #[arg(value_hint = ValueHint::AnyPath)]
+    pub(crate) target: PathBuf,
 
     /// What has to hold, such as "failures < 1%"; may be repeated [default: failures < 1%]
     #[arg(long = "slo", value_name = "THRESHOLD")]
@@ -60,11 +60,18 @@ pub(crate) struct FindMaxArgs {
     #[arg(long)]
     pub(crate) json: bool,
 
+    /// Do not run each test once before the first level
+    #[arg(long)]
+    pub(crate) no_rehearsal: bool,
+
     #[command(flatten)]
     pub(crate) kept: ResultsArgs,
 
     #[command(flatten)]
     pub(crate) shown: ShowArgs,
+
+    #[command(flatten)]
+    pub(crate) direct: DirectArgs,
 
     #[command(flatten)]
     pub(crate) choice: ChoiceArgs,

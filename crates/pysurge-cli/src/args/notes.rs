@@ -7,6 +7,9 @@ First steps:
   pysurge demo                       a first load test, in 15 seconds
   pysurge check config.yml           run each test once, fire no load
   pysurge run config.yml -d 5m       fire for five minutes, or until Ctrl+C
+  pysurge run load.py:upload         fire a function, without a config
+  pysurge run tests/ --rate 20       fire tests of pytest
+  pysurge init                       write an example to start from
 
 `pysurge --help` says more, also about exit codes and the environment.";
 
@@ -23,6 +26,9 @@ pub(super) fn long_notes() -> String {
   pysurge check config.yml           run each test once, fire no load
   pysurge plan config.yml            show what would be fired, fire nothing
   pysurge run config.yml             fire until Ctrl+C
+  pysurge run load.py:upload --rate 20 -d 1m --kwarg size=10
+  pysurge run tests/test_api.py -k upload --rate 20 -d 1m
+  pysurge init                       write an example to start from
   pysurge run config.yml -d 1h30m --workers 4 --results /tmp/results
   pysurge find-max config.yml --slo \"response_time.p99 < 300ms\"
   pysurge history                    list the runs so far
@@ -35,7 +41,9 @@ pub(super) fn long_notes() -> String {
   - test_class: package.module.ClassName  # found from the current folder on
     kwargs: {{any: thing}}                  # for its __init__
     rate: 0.2                             # iterations per second, all workers
-  Values may hold ${{NAME}} and ${{NAME:-default}}: variables of the environment.
+  In place of test_class: `test: load.py:upload` (any function or class), or
+  `test: tests/` (tests of pytest). Values may hold ${{NAME}} and
+  ${{NAME:-default}}: variables of the environment.
 
 {steering}
   On a terminal: p pauses and resumes, + and - change all rates, = sets them
@@ -69,6 +77,14 @@ pub(super) fn long_notes() -> String {
     )
 }
 
+pub(super) const RUN_ABOUT: &str = "\
+Fire a config file, a function, a class or tests of pytest
+
+TARGET is a config file (YAML), package.module.Name or path/to/file.py:name (a function, a coroutine function, or a class with run()), or tests \
+of pytest: tests/, tests/test_api.py, tests/test_api.py::test_upload. Each test is run once before any load. The report goes to stdout at the \
+end, together with the log lines of the tests; progress goes to stderr. The run's folder keeps summary.json, timeseries.csv, run.log and the \
+config.";
+
 pub(super) const RUN_NOTES: &str = "\
 Examples:
   pysurge run config.yml -d 90s
@@ -76,18 +92,25 @@ Examples:
   pysurge run config.yml -d 30s --no-results
   pysurge run config.yml --tag smoke -o tests.0.rate=5 -o seed=7
   pysurge run config.yml -d 5m --threshold 'failures < 1%' --junit junit.xml
-  pysurge run config.yml -d 5m --samples samples.csv.zst";
+  pysurge run config.yml -d 5m --samples samples.csv.zst
+  pysurge run load.py:upload --rate 20 -d 30s --kwarg size=10
+  pysurge run shop.load.Checkout --users 5 --think-time '[1s, 3s]' -d 5m
+  pysurge run load.py:login --rate 50 -d 1m --data users.csv --order shuffle
+  pysurge run tests/ -m 'not slow' --rate 20 -d 1m";
 
 pub(super) const CHECK_NOTES: &str = "\
 Examples:
   pysurge check config.yml
-  pysurge check config.yml --debug && pysurge run config.yml -d 5m";
+  pysurge check config.yml --debug && pysurge run config.yml -d 5m
+  pysurge check load.py:upload --kwarg size=10
+  pysurge check tests/test_api.py::test_upload --trace --pdb";
 
 pub(super) const PLAN_NOTES: &str = "\
 Examples:
   pysurge plan config.yml -d 10m
   pysurge plan config.yml --svg plan.svg
-  pysurge plan config.yml --json | jq .totals.planned";
+  pysurge plan config.yml --json | jq .totals.planned
+  pysurge plan tests/ --rate 20 -d 1m";
 
 pub(super) const FIND_MAX_NOTES: &str = "\
 Examples:
@@ -133,6 +156,16 @@ pub(super) const DEMO_NOTES: &str = "\
 Examples:
   pysurge demo
   pysurge demo -d 1m --rate 500";
+
+pub(super) const INIT_NOTES: &str = "\
+Examples:
+  pysurge init                       a TestCase and a config
+  pysurge init --pytest              tests of pytest and a config
+  pysurge init --async load          coroutine functions, into the folder load
+
+Exit codes:
+  0    written
+  2    a file is there already, or cannot be written; nothing was changed";
 
 pub(super) const TARGET_NOTES: &str = "\
 Answers:

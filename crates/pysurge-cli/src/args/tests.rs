@@ -40,13 +40,14 @@ fn the_classic_form_means_what_it_meant() {
         let (run, classic) = run(line);
         assert!(classic, "{line}");
         assert_eq!(
-            (run.duration_ns, run.shown.debug, run.config.to_str()),
+            (run.duration_ns, run.shown.debug, run.target.to_str()),
             (duration_ns, debug, Some("a.yml")),
             "{line}"
         );
         assert!(!run.shown.quiet && !run.kept.no_results && run.workers.is_none());
         assert_eq!(run.choice, ChoiceArgs::default());
         assert_eq!(run.judged, JudgeArgs::default());
+        assert!(run.no_rehearsal, "as 1.0.1, which rehearsed nothing");
         assert!(
             run.live.no_keys && run.live.no_control,
             "as 1.0.1, which had neither"
@@ -57,9 +58,11 @@ fn the_classic_form_means_what_it_meant() {
 #[test]
 fn run_takes_its_flags_in_any_place() {
     let all = RunArgs {
-        config: "a.yml".into(),
+        target: "a.yml".into(),
         duration_ns: Some(90 * MINUTE_NS),
         workers: Some(4),
+        no_rehearsal: true,
+        direct: DirectArgs::default(),
         kept: ResultsArgs {
             results: Some("out".into()),
             no_results: false,
@@ -87,10 +90,10 @@ fn run_takes_its_flags_in_any_place() {
         },
     };
     for line in [
-        "pysurge run a.yml -d 1h30m --workers 4 --results out --debug --quiet -o tests.0.rate=5 -o seed=-7 \
+        "pysurge run a.yml -d 1h30m --no-rehearsal --workers 4 --results out --debug --quiet -o tests.0.rate=5 -o seed=-7 \
          --tag smoke --tag a,b --only upload --exclude slow --no-keys --control c.sock \
          --threshold failures<1% --threshold rate>95% --require-valid --junit out/junit.xml --samples s.csv.zst",
-        "pysurge run -q --debug --results=out --workers=4 --duration 90 --override tests.0.rate=5 --tag=smoke \
+        "pysurge run --no-rehearsal -q --debug --results=out --workers=4 --duration 90 --override tests.0.rate=5 --tag=smoke \
          -oseed=-7 --exclude=slow --only=upload --tag=a,b --control=c.sock --no-keys --samples=s.csv.zst \
          --junit=out/junit.xml --threshold=failures<1% --require-valid --threshold=rate>95% a.yml",
     ] {
@@ -103,6 +106,7 @@ fn run_takes_its_flags_in_any_place() {
     );
     assert_eq!(plain.choice, ChoiceArgs::default());
     assert_eq!(plain.judged, JudgeArgs::default());
+    assert!(!plain.no_rehearsal);
     assert!(!plain.live.no_keys && !plain.live.no_control && plain.live.control.is_none());
     assert!(run("pysurge run a.yml --no-results").0.kept.no_results);
     assert!(run("pysurge run a.yml --no-control").0.live.no_control);
@@ -121,6 +125,23 @@ fn the_other_commands_are_read() {
         (check.choice.tags, check.choice.overrides),
         (vec!["a".to_owned()], vec!["seed=1".to_owned()])
     );
+    let Ok(Invocation::Check(check)) = parse_line("pysurge check tests/ -k upload --trace --pdb") else {
+        panic!("check");
+    };
+    assert!(check.trace && check.pdb && check.direct.means_pytest());
+    for (line, folder, pytest, is_async) in [
+        ("pysurge init", None, false, false),
+        ("pysurge init --pytest a/b", Some("a/b"), true, false),
+        ("pysurge init a --async", Some("a"), false, true),
+    ] {
+        let folder = folder.map(PathBuf::from);
+        let expected = InitArgs {
+            folder,
+            pytest,
+            is_async,
+        };
+        assert_eq!(parse_line(line).unwrap(), Invocation::Init(expected), "{line}");
+    }
     let Ok(Invocation::Demo(demo)) = parse_line("pysurge demo") else {
         panic!("demo");
     };
@@ -225,6 +246,79 @@ fn control_commands_stand_before_and_behind_the_flags() {
     }
 }
 
+/// Per flag: whose key it is, the key and how it is shown; and how the same is said of a config.
+#[test]
+fn flags_of_a_target_are_keys_of_a_config() {
+    for (flags, shown, key, instead) in [
+        (
+            "--rate 3000/m",
+            "--rate 3000/m",
+            "rate",
+            "-o 'tests[*].rate=3000/m'",
+        ),
+        ("--users=5", "--users 5", "users", "-o 'tests[*].users=5'"),
+        (
+            "--iterations 7",
+            "--iterations 7",
+            "iterations",
+            "-o 'tests[*].iterations=7'",
+        ),
+        (
+            "--arrivals poisson",
+            "--arrivals poisson",
+            "arrivals",
+            "-o 'tests[*].arrivals=poisson'",
+        ),
+        ("--warmup 5s", "--warmup 5s", "warmup", "-o 'tests[*].warmup=5s'"),
+        (
+            "--max-duration 2s",
+            "--max-duration 2s",
+            "max_duration",
+            "-o 'tests[*].max_duration=2s'",
+        ),
+        (
+            "--kwarg size=1=2",
+            "--kwarg size=1=2",
+            "kwargs.size",
+            "-o 'tests[*].kwargs.size=1=2'",
+        ),
+        ("--data u.csv", "--data u.csv", "data", "-o 'tests[*].data=u.csv'"),
+        ("-k a", "-k a", "k", "-o 'tests[*].k=a'"),
+        ("-m slow", "-m slow", "m", "-o 'tests[*].m=slow'"),
+        ("--name n", "--name n", "name", "-o 'name=n'"),
+        (
+            "--pytest-arg=-x",
+            "--pytest-arg=-x",
+            "pytest_args",
+            "-o 'pytest_args=[\"-x\"]'",
+        ),
+    ] {
+        let (run, _) = run(&format!("pysurge run a.py {flags}"));
+        let (of_run, of_test) = run.direct.flags();
+        let all: Vec<_> = of_run.iter().chain(&of_test).collect();
+        assert_eq!(all.len(), 1, "{flags}");
+        assert_eq!(
+            (all[0].shown.as_str(), all[0].key.join(".")),
+            (shown, key.to_owned())
+        );
+        assert_eq!(run.direct.first().unwrap().1, instead);
+    }
+    let (all, _) = run(
+        "pysurge run a.py --data u.csv --order shuffle --reuse once --pytest-arg -x --pytest-arg=-v --kwarg a=1 --kwarg b=",
+    );
+    let (of_run, of_test) = all.direct.flags();
+    assert_eq!(
+        of_run.iter().map(|flag| flag.text.as_str()).collect::<Vec<_>>(),
+        ["-x", "-v"]
+    );
+    let keys: Vec<String> = of_test.iter().map(|flag| flag.key.join(".")).collect();
+    assert_eq!(
+        keys,
+        ["data.from", "data.order", "data.reuse", "kwargs.a", "kwargs.b"]
+    );
+    assert!(run("pysurge run a.yml").0.direct.first().is_none());
+}
+
 #[test]
 fn wrong_command_lines_are_refused_with_words_that_help() {
     let lines = [
@@ -236,6 +330,9 @@ fn wrong_command_lines_are_refused_with_words_that_help() {
         "pysurge -c a.yml run b.yml",
         "pysurge a.yml",
         "pysurge chekc a.yml",
+        "pysurge tests/",
+        "pysurge load.py:upload",
+        "pysurge tests",
         "pysurge run",
         "pysurge run a.yml b.yml",
         "pysurge run a.yml -d 0",
@@ -250,6 +347,15 @@ fn wrong_command_lines_are_refused_with_words_that_help() {
         "pysurge run a.yml -o",
         "pysurge run a.yml --threshold",
         "pysurge run a.yml --require-valid=yes",
+        "pysurge run a.py --kwarg size",
+        "pysurge run a.py --kwarg =5",
+        "pysurge run a.py --order shuffle",
+        "pysurge run a.py --pacing 1s",
+        "pysurge run a.py b.py",
+        "pysurge check a.yml --pdb",
+        "pysurge check a.yml --trace --debug",
+        "pysurge init --pytest --async",
+        "pysurge init a b",
         "pysurge check a.yml --junit a.xml",
         "pysurge plan",
         "pysurge plan a.yml --json --svg -",
@@ -290,6 +396,7 @@ fn help_texts() {
         ("control", "pysurge control --help"),
         ("control_scale", "pysurge control scale --help"),
         ("demo", "pysurge demo --help"),
+        ("init", "pysurge init --help"),
         ("target", "pysurge target --help"),
         ("completions", "pysurge completions --help"),
         ("schema", "pysurge schema --help"),

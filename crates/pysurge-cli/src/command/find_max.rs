@@ -4,7 +4,7 @@
 //! `pysurge_core::search`; here is only what joins it to the world.
 
 use super::fire::{self, Job};
-use super::load;
+use super::{collect, load};
 use crate::args::FindMaxArgs;
 use crate::clock::monotonic_ns;
 use crate::error::CliError;
@@ -23,7 +23,6 @@ use pysurge_report::{
     Watched, find_max_json, find_max_svg, find_max_text,
 };
 use signal_hook::consts::{SIGINT, SIGTERM};
-use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read};
 use std::os::unix::net::UnixStream;
@@ -54,13 +53,23 @@ pub(super) fn find_max(args: FindMaxArgs, world: &mut World) -> Result<u8, CliEr
         args.objectives
     };
     let objectives = Threshold::parse_all("--slo", &texts).map_err(CliError::Objectives)?;
-    let config = load::file(&args.config, &BTreeMap::new(), args.choice, world)?;
-    let total = search::total_rate(&config.plan).map_err(CliError::NotSearchable)?;
-    let mut job = Job::new(config, world);
+    let wishes = load::Wishes {
+        duration_ns: None,
+        workers: args.workers,
+    };
+    let loaded = load::target(&args.target, &args.direct, wishes, args.choice, world)?;
+    let mut job = Job::of(loaded, world);
     job.set(None, args.workers);
-    job.import_last.push(load::folder(&args.config, &world.cwd));
     job.debug = args.shown.debug;
+    job.quiet = args.shown.quiet;
+    job.rehearsal = !args.no_rehearsal;
+    search::total_rate(&job.config.plan).map_err(CliError::NotSearchable)?;
     job.show_warnings(world);
+    if let Some(outcome) = collect::tests(&mut job, world)? {
+        return job.conclude(&outcome);
+    }
+    // Tests with rates of their own may have come in.
+    let total = search::total_rate(&job.config.plan).map_err(CliError::NotSearchable)?;
     let terms = Terms {
         start: args.start.unwrap_or(total),
         max: args.max_rate,
@@ -186,6 +195,7 @@ impl Expedition {
         let fanout = Fanout::start(sinks);
         let settings = Settings {
             controls: Some(controls),
+            rehearsal: self.job.rehearsal && level.number == 1,
             ..self.job.settings(world)
         };
         let outcome = pysurge_manager::run(&plan, &settings, &fanout);

@@ -2,7 +2,9 @@
 //! sinks; the manager runs them; what it returns becomes the exit code.
 
 use super::live::{self, Live, Place, Steering};
-use super::{load, recordings};
+use super::load::{self, Loaded, Wishes};
+use super::rehearsal::Failed;
+use super::{collect, recordings, trace};
 use crate::args::{CheckArgs, LiveArgs, ResultsArgs, RunArgs};
 use crate::error::CliError;
 use crate::keyboard::is_in_foreground;
@@ -31,19 +33,30 @@ const THRESHOLD_FLAG: &str = "--threshold";
 /// Where runs' folders are made unless told otherwise, in the working directory.
 const DEFAULT_RESULTS: &str = "pysurge-results";
 
-/// Fires a config file.
+/// Fires what the user names.
 pub(super) fn run(args: RunArgs, classic: bool, world: &mut World) -> Result<u8, CliError> {
     // A wrong expression is told before a long config is read.
     let thresholds = parse_thresholds(&args.judged.thresholds)?;
-    let mut config = load::file(&args.config, &BTreeMap::new(), args.choice, world)?;
-    add_thresholds(&mut config, thresholds)?;
-    let mut job = Job::new(config, world);
+    let mut loaded = if classic {
+        load::config(&args.target, args.choice, world)?
+    } else {
+        let wishes = Wishes {
+            duration_ns: args.duration_ns,
+            workers: args.workers,
+        };
+        load::target(&args.target, &args.direct, wishes, args.choice, world)?
+    };
+    add_thresholds(&mut loaded.config, thresholds)?;
+    if !args.shown.quiet {
+        loaded.tell_assumed(world);
+    }
+    let mut job = Job::of(loaded, world);
     job.set(args.duration_ns, args.workers);
+    job.rehearsal = !args.no_rehearsal && !classic;
     job.require_valid = args.judged.require_valid;
     job.samples = args.judged.samples;
     job.junit = args.judged.junit;
     job.results = results(args.kept, world);
-    job.import_last.push(load::folder(&args.config, &world.cwd));
     job.debug = args.shown.debug;
     job.quiet = args.shown.quiet;
     job.classic = classic;
@@ -69,13 +82,15 @@ fn add_thresholds(config: &mut Config, thresholds: Vec<Threshold>) -> Result<(),
     Ok(())
 }
 
-/// Rehearses a config file.
+/// Rehearses what the user names.
 pub(super) fn check(args: CheckArgs, world: &mut World) -> Result<u8, CliError> {
-    let config = load::file(&args.config, &BTreeMap::new(), args.choice, world)?;
-    let mut job = Job::new(config, world);
+    let loaded = load::target(&args.target, &args.direct, Wishes::default(), args.choice, world)?;
+    let mut job = Job::of(loaded, world);
     job.mission = Mission::Check;
-    job.import_last.push(load::folder(&args.config, &world.cwd));
     job.debug = args.debug;
+    if args.trace {
+        return trace::trace(job, args.pdb, world);
+    }
     job.execute(world)
 }
 
@@ -134,6 +149,10 @@ pub(super) struct Job {
     pub(super) debug: bool,
     pub(super) quiet: bool,
     pub(super) classic: bool,
+    /// Whether each test is run once before the load.
+    pub(super) rehearsal: bool,
+    /// Which of them failed then.
+    failed: Failed,
     pub(super) steering: Steering,
     /// Whether an invalid verdict fails the run.
     pub(super) require_valid: bool,
@@ -159,11 +178,20 @@ impl Job {
             debug: false,
             quiet: false,
             classic: false,
+            rehearsal: false,
+            failed: Failed::default(),
             steering: Steering::default(),
             require_valid: false,
             samples: None,
             junit: None,
         }
+    }
+
+    /// A run of what the user names.
+    pub(super) fn of(loaded: Loaded, world: &World) -> Self {
+        let mut job = Self::new(loaded.config, world);
+        job.import_last.extend(loaded.import_last);
+        job
     }
 
     /// What was asked for beside the config goes before what stands in it.
@@ -174,26 +202,59 @@ impl Job {
     }
 
     /// Runs it and gives the exit code of the command.
-    pub(super) fn execute(self, world: &mut World) -> Result<u8, CliError> {
+    pub(super) fn execute(mut self, world: &mut World) -> Result<u8, CliError> {
         let outcome = self.lead(world)?;
         self.conclude(&outcome)
     }
 
     /// Runs it and gives what came of it.
-    pub(super) fn lead(&self, world: &mut World) -> Result<Outcome, CliError> {
+    pub(super) fn lead(&mut self, world: &mut World) -> Result<Outcome, CliError> {
+        self.lead_kept(world).map(|(outcome, _)| outcome)
+    }
+
+    /// The same, with the run's folder, where there is one.
+    pub(super) fn lead_kept(&mut self, world: &mut World) -> Result<(Outcome, Option<PathBuf>), CliError> {
         self.config.check_duration().map_err(CliError::Config)?;
         self.show_warnings(world);
-        let keys = self.keys(world);
         let clock = LocalClock::new(world.wall_ns);
         // Every file is opened before any worker is started, so that nobody fires for an hour and then has nowhere to keep the result.
         let samples = open(self.samples.as_deref(), Samples::create, world).map_err(CliError::Samples)?;
         let junit = open(self.junit.as_deref(), JunitFile::create, world).map_err(CliError::Junit)?;
         let folder = self.make_folder(&clock)?;
         let path = folder.as_ref().map(|(_, path)| path.clone());
-        let terminal = self.terminal(path.as_deref(), clock, keys, world);
-        let mut sinks: Vec<Box<dyn Sink>> = vec![Box::new(terminal)];
+        let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
         sinks.extend(folder.map(|(sink, _)| Box::new(sink) as Box<dyn Sink>));
         sinks.extend(samples.map(|sink| Box::new(sink) as Box<dyn Sink>));
+        let outcome = match collect::tests(self, world) {
+            Ok(None) => self.fire(sinks, path.as_deref(), clock, world),
+            Ok(Some(outcome)) => Ok(outcome),
+            Err(error) => Err(error),
+        };
+        let is_kept = matches!(outcome, Ok(Outcome::Finished(_)));
+        if let Some(path) = path.as_ref().filter(|_| !is_kept) {
+            discard(path);
+        }
+        if let Some(file) = junit {
+            let written = file.write(&self.junit_xml(&outcome));
+            show_unwritten(&written, world);
+        }
+        Ok((outcome?, path.filter(|_| is_kept)))
+    }
+
+    /// Fires it, every test being known.
+    fn fire(
+        &self,
+        mut sinks: Vec<Box<dyn Sink>>,
+        folder: Option<&Path>,
+        clock: LocalClock,
+        world: &mut World,
+    ) -> Result<Outcome, CliError> {
+        let keys = self.keys(world);
+        let terminal = self.terminal(folder, clock, keys, world);
+        sinks.insert(0, Box::new(terminal));
+        if self.junit.is_some() {
+            sinks.push(Box::new(self.failed.clone()));
+        }
         // Told before anything else is shown.
         let socket = live::open(&self.steering.socket, world);
         let controls = Controls::new();
@@ -205,15 +266,7 @@ impl Job {
         };
         let outcome = pysurge_manager::run(&self.config.plan, &settings, &live.sink());
         show_trouble(&live.finish(), world);
-        if let Some(path) = path.filter(|_| !matches!(outcome, Ok(Outcome::Finished(_)))) {
-            discard(&path);
-        }
-        let outcome = outcome.map_err(CliError::Manager);
-        if let Some(file) = junit {
-            let written = file.write(&self.junit_xml(&outcome));
-            show_unwritten(&written, world);
-        }
-        outcome
+        outcome.map_err(CliError::Manager)
     }
 
     /// What CI is told: the result, or that there is none, and why.
@@ -222,6 +275,7 @@ impl Job {
         match outcome {
             Ok(Outcome::Finished(summary)) => junit(summary, self.require_valid),
             Ok(Outcome::Aborted(Abort::Worker(why))) => junit_not_fired(name, why),
+            Ok(Outcome::RehearsalFailed) => junit_not_fired(name, &self.failed.text()),
             Ok(outcome) => {
                 let why = self.conclude(outcome).err().map(|error| error.render(false));
                 junit_not_fired(name, &why.unwrap_or_default())
@@ -246,6 +300,7 @@ impl Job {
         settings.import_first = vec![text(&world.cwd)];
         settings.import_last = self.import_last.iter().map(text).collect();
         settings.mission = self.mission;
+        settings.rehearsal = self.rehearsal;
         settings.iterations = self.samples.is_some();
         settings.require_valid = self.require_valid;
         match &world.signals {
@@ -287,7 +342,13 @@ impl Job {
             .map_err(CliError::Results)
     }
 
-    fn terminal(&self, folder: Option<&Path>, clock: LocalClock, keys: bool, world: &World) -> Terminal {
+    pub(super) fn terminal(
+        &self,
+        folder: Option<&Path>,
+        clock: LocalClock,
+        keys: bool,
+        world: &World,
+    ) -> Terminal {
         Terminal::new(TerminalOptions {
             stdout: Box::new(world.stdout.clone()),
             stderr: Box::new(world.stderr.clone()),
@@ -299,6 +360,7 @@ impl Job {
             quiet: self.quiet,
             debug: self.debug,
             classic: self.classic,
+            rehearsals: self.mission == Mission::Check,
             keys: keys && world.keyboard.as_ref().is_some_and(is_in_foreground),
             results: folder.map(|path| path.strip_prefix(&world.cwd).unwrap_or(path).to_path_buf()),
             samples: self.samples.clone(),
@@ -323,8 +385,8 @@ impl Job {
             | Outcome::Checked { .. }
             | Outcome::Planned { .. }
             | Outcome::Collected(_)
-            | Outcome::RehearsalFailed
             | Outcome::Aborted(Abort::Worker(_)) => Ok(exit_code),
+            Outcome::RehearsalFailed => Err(CliError::RehearsalFailed { exit_code }),
             Outcome::LoadFailed(errors) => Err(CliError::Config(self.config.load_errors(errors))),
             Outcome::Aborted(Abort::Signal) => Err(CliError::Stopped { exit_code }),
         }

@@ -1,19 +1,25 @@
 //! The commands, one file each, and the way from a [`World`] to an exit code.
 
+mod collect;
 mod compare;
 mod control;
 mod demo;
 mod find_max;
 mod fire;
 mod history;
+mod init;
+mod library;
 mod live;
 mod load;
 mod plan;
 mod print;
 mod recordings;
+mod rehearsal;
 mod runs;
 mod serve;
+mod trace;
 
+pub use library::{LibraryOutcome, LibraryResult, LibraryRun, SeriesLine, run_library, series_of};
 pub(crate) use runs::RunError;
 
 use crate::args::{self, Invocation};
@@ -42,28 +48,34 @@ pub fn run_config(config: Config, duration_ns: Option<u64>, debug: bool, mut wor
 }
 
 fn guarded(world: &mut World, action: impl FnOnce(&mut World) -> Result<u8, CliError>) -> u8 {
-    let result = catch_unwind(AssertUnwindSafe(|| action(world)));
+    let result = caught(world, action);
     let color = wants_color(world, &world.stderr);
     let (text, exit_code) = match result {
         Ok(Ok(exit_code)) => return exit_code,
         Ok(Err(error)) => (error.render(color), error.exit_code()),
         Err(panic) => {
-            let message = panic
-                .downcast_ref::<String>()
-                .map(String::as_str)
-                .or_else(|| panic.downcast_ref::<&str>().copied())
-                .unwrap_or("a panic without words");
-            let text = format!(
-                "{}: internal error: {message}\nThis is a bug in pysurge {}; please report it.\n",
-                paint("error", ERROR, color),
-                pysurge_core::VERSION
-            );
-            (text, EXIT_INTERNAL)
+            let error = paint("error", ERROR, color);
+            (format!("{error}: internal error: {panic}\n"), EXIT_INTERNAL)
         }
     };
     // With standard error gone there is nobody left to tell; the exit code still says it.
     let _ = world.stderr.print(&text);
     exit_code
+}
+
+/// Does something; a panic, which is a bug, becomes words.
+fn caught<T>(world: &mut World, action: impl FnOnce(&mut World) -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(|| action(world))).map_err(|panic| {
+        let message = panic
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or_else(|| panic.downcast_ref::<&str>().copied())
+            .unwrap_or("a panic without words");
+        format!(
+            "{message}\nThis is a bug in pysurge {}; please report it.",
+            pysurge_core::VERSION
+        )
+    })
 }
 
 fn dispatch(invocation: Invocation, world: &mut World) -> Result<u8, CliError> {
@@ -76,6 +88,7 @@ fn dispatch(invocation: Invocation, world: &mut World) -> Result<u8, CliError> {
         Invocation::History(args) => history::history(&args, world),
         Invocation::Control(control) => control::control(&control, world),
         Invocation::Demo(demo) => demo::demo(demo, world),
+        Invocation::Init(init) => init::init(&init, world),
         Invocation::Target(target) => serve::target(target, world),
         Invocation::Completions(shell) => print::completions(shell, world),
         Invocation::Schema(kind) => print::schema(kind, world),

@@ -10,18 +10,21 @@ use crate::world::World;
 use pysurge_core::forecast::{Forecast, forecast};
 use pysurge_manager::{Mission, Outcome};
 use pysurge_report::{Style, plan_json, plan_svg, plan_text};
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 /// Shows what a config would fire.
 pub(super) fn plan(args: PlanArgs, world: &mut World) -> Result<u8, CliError> {
     let svg_to_stdout = args.svg_to_stdout();
-    let config = load::file(&args.config, &BTreeMap::new(), args.choice, world)?;
-    let mut job = Job::new(config, world);
+    let wishes = load::Wishes {
+        duration_ns: args.duration_ns,
+        workers: args.workers,
+    };
+    let loaded = load::target(&args.target, &args.direct, wishes, args.choice, world)?;
+    loaded.tell_assumed(world);
+    let mut job = Job::of(loaded, world);
     job.set(args.duration_ns, args.workers);
     job.mission = Mission::Plan;
-    job.import_last.push(load::folder(&args.config, &world.cwd));
     // Standard output is the plan's alone, whatever a test prints while it is loaded.
     job.quiet = true;
     let outcome = job.lead(world)?;

@@ -1,10 +1,11 @@
-//! Reads the recordings that a config replays, before anything is started: a file that is not there or cannot be understood is
-//! an error in the config, at the place that names it.
+//! Reads the recordings that a config replays and finds the files of its data, before anything is started: a file that is not there or cannot
+//! be understood is an error in the config, at the place that names it. The rows of data are the workers' to read.
 
 use crate::error::CliError;
 use pysurge_config::Config;
-use pysurge_core::plan::{Model, Replay, Source};
+use pysurge_core::plan::{DataSource, Model, Replay, Source};
 use pysurge_core::replay::Recording;
+use pysurge_core::wire::LoadFault;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -13,21 +14,48 @@ use std::sync::Arc;
 /// A longer file would not fit into the memory of the workers, who each read it.
 const MAX_BYTES: u64 = 1 << 30;
 
-/// Reads the recordings of a config. They are looked for in `folders`, which are absolute, in this order: where test modules are
-/// looked for, so that a config that a run has kept can be fired again from the same folder.
+/// Reads the recordings of a config and finds its data. Files are looked for in `folders`, which are absolute, in this order: where test
+/// modules are looked for, so that a config that a run has kept can be fired again from the same folder.
 pub(super) fn read(config: &mut Config, folders: &[&Path]) -> Result<(), CliError> {
     for position in 0..config.plan.tests.len() {
-        let Some(replay) = replay(config, position) else {
-            continue;
-        };
-        let named = replay.file.clone();
-        if let Err(trouble) = fill(replay, folders) {
-            let message = format!("{named}: {}", trouble.what);
-            let errors = config.replay_error(position, &message, trouble.hint.as_deref());
-            return Err(CliError::Config(errors));
+        if let Some(replay) = replay(config, position) {
+            let named = replay.file.clone();
+            let filled = fill(replay, folders);
+            filled.map_err(|trouble| trouble.at(config, position, LoadFault::Replay, &named))?;
+        }
+        if let Some(named) = data_file(config, position).map(|file| file.clone()) {
+            let found = found(&named, folders);
+            let found = found.map_err(|trouble| trouble.at(config, position, LoadFault::Data, &named))?;
+            if let Some(file) = data_file(config, position) {
+                *file = found;
+            }
         }
     }
     Ok(())
+}
+
+fn data_file(config: &mut Config, position: usize) -> Option<&mut String> {
+    match &mut config.plan.tests[position].data.as_mut()?.source {
+        DataSource::File(file) => Some(file),
+        DataSource::Iterable(_) => None,
+    }
+}
+
+/// The absolute path of a file that can be read.
+fn found(file: &str, folders: &[&Path]) -> Result<String, Trouble> {
+    let path = first_there(file, folders)?;
+    let opened = File::open(&path).map_err(|error| unreadable(&error))?;
+    if opened.metadata().is_ok_and(|metadata| metadata.is_dir()) {
+        return Err(unreadable(&io::ErrorKind::IsADirectory.into()));
+    }
+    text(path)
+}
+
+fn first_there(file: &str, folders: &[&Path]) -> Result<PathBuf, Trouble> {
+    let mut paths = folders.iter().map(|folder| folder.join(file));
+    paths
+        .find(|path| path.exists())
+        .ok_or_else(|| missing(file, folders))
 }
 
 fn replay(config: &mut Config, position: usize) -> Option<&mut Replay> {
@@ -47,11 +75,15 @@ struct Trouble {
     hint: Option<String>,
 }
 
+impl Trouble {
+    fn at(&self, config: &Config, position: usize, fault: LoadFault, file: &str) -> CliError {
+        let message = format!("{file}: {}", self.what);
+        CliError::Config(config.file_error(position, fault, &message, self.hint.as_deref()))
+    }
+}
+
 fn fill(replay: &mut Replay, folders: &[&Path]) -> Result<(), Trouble> {
-    let paths: Vec<PathBuf> = folders.iter().map(|folder| folder.join(&replay.file)).collect();
-    let Some(path) = paths.iter().find(|path| path.exists()).cloned() else {
-        return Err(missing(&replay.file, folders));
-    };
+    let path = first_there(&replay.file, folders)?;
     let bytes = bytes(&path, MAX_BYTES)?;
     let recording = Recording::parse(&bytes, &replay.form).map_err(|error| Trouble {
         what: error.to_string(),
@@ -142,6 +174,28 @@ mod tests {
             );
             assert_ne!(replay.digest, 0);
         }
+    }
+
+    #[test]
+    fn data_is_found_in_the_first_folder_that_has_it() {
+        let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let folders = [first.path(), second.path()];
+        fs::write(second.path().join("a.csv"), "x\n1\n").unwrap();
+        assert_eq!(
+            found("a.csv", &folders).unwrap(),
+            second.path().join("a.csv").to_str().unwrap()
+        );
+        fs::write(first.path().join("a.csv"), "x\n1\n").unwrap();
+        assert_eq!(
+            found("a.csv", &folders).unwrap(),
+            first.path().join("a.csv").to_str().unwrap()
+        );
+        fs::create_dir(first.path().join("b.csv")).unwrap();
+        assert_eq!(found("b.csv", &folders).unwrap_err().what, "this is a folder");
+        assert_eq!(
+            found("c.csv", &folders).unwrap_err().what,
+            "the file is not there"
+        );
     }
 
     #[test]

@@ -4,6 +4,7 @@ use crate::diagnostic::Diagnostic;
 use crate::fields::Field;
 use crate::item::{Data, Scalar};
 use crate::resolve::shorten;
+use pysurge_core::plan::is_name;
 use pysurge_core::value::Value;
 use std::path::Path;
 
@@ -41,15 +42,20 @@ pub(super) fn function_of(field: &Field<'_>, diagnostics: &mut Vec<Diagnostic>) 
         field.tell_kind("a string", HINT, diagnostics);
         return None;
     };
-    let in_file = path
-        .rsplit_once(':')
-        .is_some_and(|(file, function)| is_python_file(file) && is_name(function));
-    if in_file || (is_dotted_path(path) && !is_python_file(path)) {
+    if is_function_path(path) {
         return Some(path.to_owned());
     }
     let error = field.error(format!("`{}` is no path of a function", shorten(path)));
     diagnostics.push(error.hint(HINT));
     None
+}
+
+/// Whether a text is `module.name` or `file.py:name`.
+pub(super) fn is_function_path(path: &str) -> bool {
+    let in_file = path
+        .rsplit_once(':')
+        .is_some_and(|(file, name)| is_python_file(file) && is_name(name));
+    in_file || (is_dotted_path(path) && !is_python_file(path))
 }
 
 fn is_python_file(path: &str) -> bool {
@@ -61,11 +67,6 @@ fn is_python_file(path: &str) -> bool {
 /// Whether a text is two or more Python names with dots between.
 fn is_dotted_path(text: &str) -> bool {
     text.contains('.') && text.split('.').all(is_name)
-}
-
-fn is_name(name: &str) -> bool {
-    name.chars().all(|c| c.is_alphanumeric() || c == '_')
-        && name.starts_with(|c: char| c.is_alphabetic() || c == '_')
 }
 
 /// The dotted path that was probably meant by the path of a file: `tests/upload.py:Upload`, `tests.upload:Upload`.

@@ -269,6 +269,15 @@ impl TestForm {
         Some(shared.wrapping_add(inherited.position as u64))
     }
 
+    /// The seed of the order of rows, where `data` has none: that of the test. A recording has none, and its test may move about.
+    pub(super) fn data_seed(&self, kind: Option<Kind>, inherited: &Inherited<'_>) -> u64 {
+        match kind {
+            Some(Kind::Replay) => inherited.seed.unwrap_or(DEFAULT_SEED),
+            // Where the seed is wrong, that was told.
+            _ => self.seed_at(inherited).unwrap_or(DEFAULT_SEED),
+        }
+    }
+
     fn closed(&self, seed: u64) -> Option<Model> {
         let wait = match (&self.pacing, &self.think_time) {
             (None, None) => Wait::None,
@@ -334,7 +343,7 @@ fn misfit_hint(kind: Kind, name: &str, kinds: &[Kind]) -> String {
 }
 
 /// Tells that only one of these may be there, at the last of them.
-fn tell_clash(mut given: Vec<Given<()>>, rule: &str, diagnostics: &mut Vec<Diagnostic>) {
+pub(super) fn tell_clash(mut given: Vec<Given<()>>, rule: &str, diagnostics: &mut Vec<Diagnostic>) {
     given.sort_by_key(|given| match &given.place {
         Place::Unknown => 0,
         Place::File(span) => span.start,

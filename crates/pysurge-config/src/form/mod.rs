@@ -4,10 +4,12 @@
 //! Schema), and the line in `read` that reads it; the compiler asks for both. The keys of a test are in `test`.
 
 mod case;
+mod data;
 mod load;
 mod rate;
 mod replay;
 mod schema;
+mod target;
 mod test;
 mod threshold;
 mod value;
@@ -20,14 +22,15 @@ use pysurge_core::plan::{ArrivalProcess, Model, Plan, TestPlan};
 use schemars::JsonSchema;
 use test::{Inherited, TestForm, arrivals_of, duration_of, name_of, optional, seed_of, tags_of};
 use threshold::{Judged, fitting, thresholds_of};
-use value::{small_of, span_of};
+use value::{arguments_of, small_of, span_of};
 
 const CONFIG: Wording = Wording {
     whole: "the config",
     about_unknown: "; a key of your own, for anchors, starts with `x-`",
     own_prefix: Some("x-"),
     elsewhere: |key| {
-        TestForm::is_key(key)
+        // `test:` at the top is rather `tests:`.
+        (key != "test" && TestForm::is_key(key))
             .then(|| format!("put `{key}` below `defaults:`, where it counts for all tests, or into a test"))
     },
 };
@@ -73,6 +76,9 @@ pub(crate) struct ConfigForm {
     /// What all tests together must keep to, `response_time.p95 < 250ms`: the run fails where one does not hold.
     #[schemars(schema_with = "schema::thresholds")]
     thresholds: Option<Given<Vec<Judged>>>,
+    /// Options for pytest, beside those of its own config: for all tests of pytest.
+    #[schemars(schema_with = "schema::texts")]
+    pytest_args: Option<Given<Vec<String>>>,
     /// Keys of every test that does not have them itself.
     #[schemars(schema_with = "schema::defaults")]
     defaults: Option<Given<TestForm>>,
@@ -114,7 +120,7 @@ impl ConfigForm {
             graceful_stop_ns: optional(form.graceful_stop)?,
             tests,
             thresholds,
-            pytest_args: Vec::new(),
+            pytest_args: optional(form.pytest_args)?.unwrap_or_default(),
         })
     }
 
@@ -130,6 +136,7 @@ impl ConfigForm {
             seed: fields.read("seed", diagnostics, seed_of),
             graceful_stop: fields.read("graceful_stop", diagnostics, span_of),
             thresholds: fields.read("thresholds", diagnostics, thresholds_of),
+            pytest_args: fields.read("pytest_args", diagnostics, arguments_of),
             defaults: None,
             tests: None,
         };

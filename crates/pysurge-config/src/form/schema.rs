@@ -2,6 +2,7 @@
 //!
 //! An editor sees a variable (`${NAME}`) as a string, so every kind may be one.
 
+use super::data::DataKeys;
 use super::load::StageForm;
 use super::replay::ReplayKeys;
 use super::test::TestForm;
@@ -23,6 +24,10 @@ pub(super) fn boolean(_: &mut SchemaGenerator) -> Schema {
 
 pub(super) fn class_path(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "string", "pattern": r"^[^\s./:]+(\.[^\s./:]+)+$|\$\{" })
+}
+
+pub(super) fn target(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "string", "pattern": r"\S", "examples": ["shop.load.upload", "load.py:Upload", "tests/test_api.py"] })
 }
 
 pub(super) fn function(_: &mut SchemaGenerator) -> Schema {
@@ -124,6 +129,23 @@ pub(super) fn tags(generator: &mut SchemaGenerator) -> Schema {
     json_schema!({ "anyOf": [text, { "type": "array", "items": text }] })
 }
 
+pub(super) fn texts(generator: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "array", "items": text(generator) })
+}
+
+pub(super) fn row_order(_: &mut SchemaGenerator) -> Schema {
+    or_variable(&json!({ "enum": ["sequential", "shuffle", "random"] }))
+}
+
+pub(super) fn reuse(_: &mut SchemaGenerator) -> Schema {
+    or_variable(&json!({ "enum": ["once", "cycle"] }))
+}
+
+pub(super) fn data_or_source(generator: &mut SchemaGenerator) -> Schema {
+    let keys = generator.subschema_for::<DataKeys>();
+    json_schema!({ "anyOf": [text(generator), keys] })
+}
+
 pub(super) fn texts_by_name(generator: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "object", "additionalProperties": text(generator) })
 }
@@ -185,6 +207,7 @@ pub(super) fn defaults(generator: &mut SchemaGenerator) -> Schema {
 pub(super) fn test(schema: &mut Schema) {
     schema.remove("required");
     let mut pairs = loads_exclude_each_other();
+    pairs.extend(["k", "m"].map(|key| ("test_class", key)));
     for users_only in ["pacing", "think_time", "ramp_up"] {
         pairs.extend(["rate", "stages", "shape", "replay"].map(|load| (load, users_only)));
     }
@@ -210,14 +233,23 @@ pub(super) fn replay(schema: &mut Schema) {
     schema.insert("required".to_owned(), json!(["file"]));
 }
 
-/// A class and a load are required in each test, unless `defaults` has them.
+pub(super) fn data(schema: &mut Schema) {
+    schema.insert("required".to_owned(), json!(["from"]));
+    let random = json!({ "required": ["order"], "properties": { "order": { "const": "random" } } });
+    let once = json!({ "properties": { "reuse": { "not": { "const": "once" } } } });
+    schema.insert("if".to_owned(), random);
+    schema.insert("then".to_owned(), once);
+}
+
+/// A target and a load are required in each test, unless `defaults` has them.
 pub(super) fn config(schema: &mut Schema) {
     schema.insert("required".to_owned(), json!(["tests"]));
     let load = json!({ "anyOf": LOADS.map(|load| json!({ "required": [load] })) });
-    let class = json!({ "required": ["test_class"] });
+    let targets = ["test", "test_class"].map(|key| json!({ "required": [key] }));
+    let target = json!({ "anyOf": targets });
     schema.insert(
         "allOf".to_owned(),
-        json!([unless_defaults(&class), unless_defaults(&load)]),
+        json!([unless_defaults(&target), unless_defaults(&load)]),
     );
 }
 
@@ -233,7 +265,7 @@ fn unless_defaults(have: &Value) -> Value {
 }
 
 fn loads_exclude_each_other() -> Vec<(&'static str, &'static str)> {
-    let mut pairs = vec![("pacing", "think_time")];
+    let mut pairs = vec![("pacing", "think_time"), ("test", "test_class")];
     for (i, load) in LOADS.iter().enumerate() {
         pairs.extend(LOADS[i + 1..].iter().map(|other| (*load, *other)));
     }

@@ -4,23 +4,25 @@
 //! `over` that takes it from `defaults`, and what `plan` makes of it; the compiler asks for all but the last.
 
 use super::case::{class_path_of, function_of, kwargs_of};
-use super::load::{length_ns, stages_of};
+use super::data::{DataForm, data_of};
+use super::load::{length_ns, stages_of, tell_clash};
 use super::rate::{rate_of, rate_or_zero_of};
 use super::replay::replay_of;
 use super::schema;
+use super::target::{expression_of, target_of};
 use super::threshold::{Judged, fitting, thresholds_of};
 use super::value::{choice_of, long_span_of, range_of, small_of, span_of, text_of, texts_of, whole_of};
 use crate::diagnostic::Diagnostic;
 use crate::fields::{Field, Fields, Given, Wording};
 use crate::item::{Data, Item, Place};
-use pysurge_core::plan::{ArrivalProcess, Replay, SpanRange, Stage, TestPlan};
+use pysurge_core::plan::{ArrivalProcess, Replay, SpanRange, Stage, Target, TestPlan};
 use pysurge_core::rate::Rate;
 use pysurge_core::value::Value;
 use schemars::JsonSchema;
 
 const TEST: Wording = Wording {
     whole: "this test",
-    about_unknown: "; arguments of the class go below `kwargs`, indented",
+    about_unknown: "; arguments of the class or function go below `kwargs`, indented",
     own_prefix: None,
     elsewhere: |key| match key {
         "workers" | "defaults" | "tests" => Some(format!(
@@ -29,6 +31,10 @@ const TEST: Wording = Wording {
         "speed" | "unit" | "columns" => {
             Some("it goes below `replay`, as in `replay: {file: arrivals.csv, speed: 2.0}`".to_owned())
         }
+        "order" | "reuse" | "from" => {
+            Some("it goes below `data`, as in `data: {from: users.csv, order: shuffle}`".to_owned())
+        }
+        "pytest_args" => Some("it goes to the top level: it counts for all tests of pytest".to_owned()),
         "jump" => Some("it goes into a stage, as in `{duration: 1m, rate: 100, jump: true}`".to_owned()),
         _ => None,
     },
@@ -47,16 +53,30 @@ const DEFAULTS: Wording = Wording {
 /// The most users and threads: far beyond what threads are for, and small enough to catch a slip.
 const MOST: u32 = 1_000_000;
 
-/// One test: a class, its arguments, and how often it is run. It has exactly one load: `rate`, `stages`, `shape`, `replay` or `users`.
+/// One test: what is run, with which arguments, and how often. It has one of `test` and `test_class`, and exactly one load: `rate`, `stages`,
+/// `shape`, `replay` or `users`.
 #[derive(JsonSchema, Default, Clone)]
 #[schemars(rename = "Test", deny_unknown_fields, transform = schema::test)]
 pub(crate) struct TestForm {
-    /// The dotted path of the class, `package.module.ClassName`. It is looked for in the current folder first.
+    /// What to run: a class with a `run` method, a function or a coroutine function, `package.module.name` or `path/to/file.py:name`; or tests
+    /// of pytest, `tests/`, `tests/test_api.py`, `tests/test_api.py::test_upload`, each with figures of its own.
+    #[schemars(schema_with = "schema::target")]
+    pub(super) test: Option<Given<String>>,
+    /// The dotted path of a class that derives from `TestCase`, `package.module.ClassName`. It is looked for in the current folder first.
     #[schemars(schema_with = "schema::class_path")]
     pub(super) test_class: Option<Given<String>>,
-    /// Keyword arguments for the class, any YAML. Those of `defaults` are there too, unless one of the same name is here.
+    /// Only tests of pytest whose names this expression fits, as pytest's `-k` takes it.
+    #[schemars(schema_with = "schema::text")]
+    pub(super) k: Option<Given<String>>,
+    /// Only tests of pytest whose marks this expression fits, as pytest's `-m` takes it.
+    #[schemars(schema_with = "schema::text")]
+    pub(super) m: Option<Given<String>>,
+    /// Keyword arguments for the class or function, any YAML. Those of `defaults` are there too, unless one of the same name is here.
     #[schemars(schema_with = "schema::kwargs")]
     pub(super) kwargs: Option<Given<Vec<(String, Value)>>>,
+    /// Rows that the iterations are fed with, one each: a CSV file or JSON Lines, or a Python iterable.
+    #[schemars(schema_with = "schema::data_or_source")]
+    pub(super) data: Option<Given<DataForm>>,
     /// Iterations per second, over all workers together; fractions are allowed. Also per minute or hour: `3000/m`, `2/h`.
     #[schemars(schema_with = "schema::rate")]
     pub(super) rate: Option<Given<Rate>>,
@@ -189,12 +209,6 @@ impl TestForm {
         };
         let form = Self::read(&mut fields, diagnostics);
         let name = fields.read("name", diagnostics, name_of);
-        if inherited
-            .defaults
-            .is_some_and(|defaults| defaults.test_class.is_none())
-        {
-            fields.require("test_class", "test_class: package.module.ClassName");
-        }
         let meant = fields.finish(diagnostics);
         let form = Self { name, ..form };
         let form = form.over(inherited.defaults?);
@@ -213,6 +227,7 @@ impl TestForm {
         };
         let form = Self::read(&mut fields, diagnostics);
         fields.finish(diagnostics);
+        form.check_targets(diagnostics);
         form.check_clashes(diagnostics);
         Some(form)
     }
@@ -233,8 +248,12 @@ impl TestForm {
     /// Reads all keys that `defaults` may have too.
     fn read(fields: &mut Fields<'_>, diagnostics: &mut Vec<Diagnostic>) -> Self {
         Self {
+            test: fields.read("test", diagnostics, target_of),
             test_class: fields.read("test_class", diagnostics, class_path_of),
+            k: fields.read("k", diagnostics, expression_of),
+            m: fields.read("m", diagnostics, expression_of),
             kwargs: fields.read("kwargs", diagnostics, kwargs_of),
+            data: fields.read("data", diagnostics, data_of),
             rate: fields.read("rate", diagnostics, rate_of),
             stages: fields.read("stages", diagnostics, stages_of),
             start_rate: fields.read("start_rate", diagnostics, rate_or_zero_of),
@@ -286,9 +305,17 @@ impl TestForm {
         let staged = load.or(self.stages.is_some().then_some(defaults));
         let closed = load.or(self.users.is_some().then_some(defaults));
         let wait = closed.filter(|_| self.pacing.is_none() && self.think_time.is_none());
+        let target = (self.test.is_none() && self.test_class.is_none()).then_some(defaults);
         Self {
-            test_class: or(self.test_class, defaults.test_class.as_ref()),
+            test: or(self.test, target.and_then(|target| target.test.as_ref())),
+            test_class: or(
+                self.test_class,
+                target.and_then(|target| target.test_class.as_ref()),
+            ),
+            k: or(self.k, defaults.k.as_ref()),
+            m: or(self.m, defaults.m.as_ref()),
             kwargs: merged(self.kwargs, defaults.kwargs.as_ref()),
+            data: or(self.data, defaults.data.as_ref()),
             rate: or(self.rate, load.and_then(|load| load.rate.as_ref())),
             stages: or(self.stages, load.and_then(|load| load.stages.as_ref())),
             start_rate: or(
@@ -325,9 +352,12 @@ impl TestForm {
         inherited: &Inherited<'_>,
         diagnostics: &mut Vec<Diagnostic>,
     ) -> Option<TestPlan> {
+        self.check_targets(diagnostics);
+        let target = self.target(test, inherited, meant, diagnostics);
         let kind = self.only_load(test, meant, diagnostics);
         self.check_warmup(diagnostics);
         let model = kind.and_then(|kind| self.model(kind, inherited, diagnostics))?;
+        let data_seed = self.data_seed(kind, inherited);
         let mut tags = inherited.tags.to_vec();
         for tag in or_default(self.tags)? {
             if !tags.contains(&tag) {
@@ -336,11 +366,18 @@ impl TestForm {
         }
         let inherited = self.thresholds.as_ref().is_some_and(|given| given.inherited);
         let thresholds = fitting(or_default(self.thresholds)?, &[&model], inherited, diagnostics);
+        let target = target?;
+        let kwargs = match &target {
+            // Those of `defaults` are for others.
+            Target::Pytest(_) => Vec::new(),
+            Target::Class(_) | Target::Object(_) => or_default(self.kwargs)?,
+        };
         Some(TestPlan {
             thresholds,
             name: optional(self.name)?,
             tags,
-            kwargs: or_default(self.kwargs)?,
+            kwargs,
+            data: optional(self.data)?.map(|data| data.with_seed(data_seed)),
             start_delay_ns: or_default(self.start_delay)?,
             warmup_ns: or_default(self.warmup)?,
             duration_ns: optional(self.duration)?,
@@ -348,8 +385,15 @@ impl TestForm {
             max_duration_ns: optional(self.max_duration)?,
             max_threads: optional(self.max_threads)?,
             graceful_stop_ns: optional(self.graceful_stop)?,
-            ..TestPlan::new(optional(self.test_class)??, model)
+            ..TestPlan::of(target, model)
         })
+    }
+
+    /// Tells of keys that exclude each other; the same in a test and in `defaults`.
+    fn check_targets(&self, diagnostics: &mut Vec<Diagnostic>) {
+        let targets = [self.test.as_ref(), self.test_class.as_ref()];
+        let targets = targets.into_iter().flatten().map(Given::bare).collect();
+        tell_clash(targets, "a test runs one thing", diagnostics);
     }
 
     /// A warm-up that leaves nothing of the test's own length. The run's duration is looked at later: the command line may give another.
@@ -380,7 +424,11 @@ fn merged(
     default: Option<&Given<Vec<(String, Value)>>>,
 ) -> Option<Given<Vec<(String, Value)>>> {
     let (Some(own), Some(default)) = (&own, default) else {
-        return own.or_else(|| default.cloned());
+        let inherited = |default: &Given<_>| Given {
+            inherited: true,
+            ..default.clone()
+        };
+        return own.or_else(|| default.map(inherited));
     };
     let together = |own: &Vec<(String, Value)>| {
         let mut kwargs = default.value.clone()?;

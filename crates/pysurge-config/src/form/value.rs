@@ -64,6 +64,23 @@ pub(super) fn texts_of(
     right.then_some(texts)
 }
 
+/// Arguments of a command, one text each; the same may stand there twice.
+pub(super) fn arguments_of(field: &Field<'_>, diagnostics: &mut Vec<Diagnostic>) -> Option<Vec<String>> {
+    let hint = format!(
+        "write `{}: [\"-p\", \"no:randomly\"]`, a number in quotes",
+        field.name
+    );
+    let Data::List(items) = &field.item.data else {
+        field.tell_kind("a list of strings", &hint, diagnostics);
+        return None;
+    };
+    let texts: Vec<String> = field
+        .entries(items)
+        .filter_map(|entry| text_of(&entry, &hint, diagnostics))
+        .collect();
+    (texts.len() == items.len()).then_some(texts)
+}
+
 /// A whole number within bounds.
 pub(super) fn whole_of(
     field: &Field<'_>,

@@ -23,7 +23,7 @@ pub struct Exhibit {
     pub worker: u32,
     /// Its thread.
     pub thread: String,
-    /// Its number among the test's arrivals in all workers; `None` in the closed model.
+    /// Its number over all workers: among the test's arrivals, or, in the closed model, among the turns of its users.
     pub number: Option<u64>,
     /// Its kwargs as Python writes them, at most [`MAX_KWARGS_CHARS`].
     pub kwargs: String,

@@ -2,6 +2,7 @@
 
 mod data;
 mod model;
+mod share;
 mod target;
 mod words;
 
@@ -10,7 +11,8 @@ pub use model::{
     ArrivalProcess, ClosedModel, LatePolicy, Model, OpenModel, Replay, Samples, Shape, Source, SpanRange,
     Stage, Wait,
 };
-pub use target::{Pytest, PytestItem, Target};
+pub use share::{ShareError, shared};
+pub use target::{Pytest, PytestItem, Target, TargetError, is_name};
 
 use crate::NANOS_PER_SEC;
 use crate::schedule::{Phase, Schedule};
@@ -215,3 +217,7 @@ pub const SNAPSHOT_INTERVAL_NS: u64 = NANOS_PER_SEC;
 /// The most pool threads one test may have in one worker, whatever Little's law asks for, unless the config says
 /// otherwise. A Python thread costs 30 to 60 KiB of resident memory; beyond about a thousand they mostly wait for the interpreter.
 pub const MAX_THREADS: u32 = 1_024;
+
+/// The most iterations of a coroutine test that may be in flight in one worker, whatever Little's law asks for, unless the config says otherwise. A
+/// task that waits costs 2 to 5 KiB: so many are half a gigabyte, and ten times what one loop can keep busy at a second each.
+pub const MAX_TASKS: u32 = 100_000;

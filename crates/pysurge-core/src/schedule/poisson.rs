@@ -13,6 +13,7 @@
 //! drawn with PD of Ahrens and Dieter (1982) and BTPE of Kachitvichyanukul and Schmeiser (1988).
 
 use super::UNIT;
+use crate::mix::mix;
 use rand_distr::{Binomial, Distribution};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
@@ -236,14 +237,6 @@ impl Cell {
         let identity = ((draw as u64) << 62) | (u64::from(self.level) << 56) | self.index;
         Xoshiro256PlusPlus::seed_from_u64(mix(mix(seed) ^ identity))
     }
-}
-
-/// The finalizer of `SplitMix64` (Steele, Lea and Flood, 2014) after one step: a permutation that spreads every bit.
-fn mix(value: u64) -> u64 {
-    let value = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    value ^ (value >> 31)
 }
 
 #[cfg(test)]

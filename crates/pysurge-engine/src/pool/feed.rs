@@ -109,7 +109,7 @@ pub(super) struct Claim {
     /// Nanoseconds of `CLOCK_MONOTONIC`.
     pub(super) planned_ns: u64,
     pub(super) part: Part,
-    /// Its number among the test's arrivals in all workers; `None` in the closed model.
+    /// Its number over all workers: among the test's arrivals, or among the turns of its users.
     pub(super) number: Option<u64>,
     /// Where durations end the schedule, nanoseconds of `CLOCK_MONOTONIC`.
     pub(super) ends_ns: u64,
@@ -332,7 +332,7 @@ impl Feed {
         Next::Run(Claim {
             planned_ns,
             part,
-            number: None,
+            number: Some(turn.number),
             ends_ns: NOT_IN_SIGHT,
             turn: Some(turn),
         })

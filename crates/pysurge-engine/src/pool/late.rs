@@ -8,6 +8,9 @@
 //! | until it starts the iteration | woke late: our own steps |
 //!
 //! A thread that ends an iteration may take one that another thread is about to take. What that other thread was doing is then the reason.
+//!
+//! Of an iteration that is a task of an event loop, "no free thread" is the time in which as many were in flight as may be, "woke late" the time
+//! until the leader had woken, and "waited for the GIL" all the rest: the loop was busy with other tasks, or its thread had no interpreter.
 
 /// The three parts of one iteration's lateness, nanoseconds; their sum is the lateness.
 #[expect(clippy::struct_field_names, reason = "the name of a number ends in its unit")]
@@ -89,6 +92,48 @@ impl Late {
     }
 }
 
+/// The last time in which a pool of tasks had as many in flight as it may have. Nanoseconds of `CLOCK_MONOTONIC`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Full {
+    since_ns: u64,
+    until_ns: u64,
+}
+
+impl Full {
+    /// It begins now; one that ended so short a time before goes on.
+    pub(super) fn begin(&mut self, now_ns: u64, short_ns: u64) {
+        if now_ns.saturating_sub(self.until_ns) > short_ns {
+            self.since_ns = now_ns;
+        }
+    }
+
+    /// It ends now.
+    pub(super) fn end(&mut self, now_ns: u64) {
+        self.until_ns = now_ns;
+    }
+
+    /// When it ended.
+    pub(super) fn until_ns(self) -> u64 {
+        self.until_ns
+    }
+}
+
+impl Late {
+    /// Takes the lateness of a task apart, for which the leader had woken the loop at `asked_ns`; 0 where the loop came by itself.
+    pub(super) fn of_task(planned_ns: u64, started_ns: u64, asked_ns: u64, full: Full) -> Self {
+        let late_ns = started_ns.saturating_sub(planned_ns);
+        let full_until_ns = full.until_ns.clamp(planned_ns, started_ns.max(planned_ns));
+        let no_free_thread_ns = full_until_ns - full.since_ns.clamp(planned_ns, full_until_ns);
+        let left_ns = late_ns - no_free_thread_ns;
+        let woke_late_ns = asked_ns.saturating_sub(full_until_ns).min(left_ns);
+        Self {
+            woke_late_ns,
+            no_free_thread_ns,
+            waited_for_gil_ns: left_ns - woke_late_ns,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,7 +175,68 @@ mod tests {
         }
     }
 
+    #[test]
+    fn every_reason_has_its_part_with_tasks() {
+        for (asked_ns, since_ns, until_ns, expected) in [
+            // Planned at 100, started at 200.
+            (0, 0, 0, (0, 0, 100)),
+            (130, 0, 0, (30, 0, 70)),
+            (90, 0, 0, (0, 0, 100)),
+            (0, 50, 150, (0, 50, 50)),
+            (0, 120, 150, (0, 30, 70)),
+            (0, 50, 90, (0, 0, 100)),
+            // Woken once there was a slot again.
+            (160, 50, 150, (10, 50, 40)),
+            (0, 50, 250, (0, 100, 0)),
+        ] {
+            let full = Full { since_ns, until_ns };
+            assert_eq!(
+                parts(Late::of_task(100, 200, asked_ns, full)),
+                expected,
+                "{asked_ns}, {full:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_pool_that_is_full_again_at_once_was_full_all_the_time() {
+        let mut full = Full::default();
+        full.begin(100, 10);
+        full.end(150);
+        full.begin(155, 10);
+        full.end(200);
+        assert_eq!(
+            full,
+            Full {
+                since_ns: 100,
+                until_ns: 200
+            }
+        );
+        full.begin(220, 10);
+        full.end(230);
+        assert_eq!(
+            full,
+            Full {
+                since_ns: 220,
+                until_ns: 230
+            }
+        );
+    }
+
     proptest! {
+        #[test]
+        fn the_parts_of_a_task_add_up(
+            planned_ns in 0u64..1_000,
+            started_ns in 0u64..1_000,
+            asked_ns in 0u64..1_000,
+            since_ns in 0u64..1_000,
+            lasted_ns in 0u64..1_000,
+        ) {
+            let full = Full { since_ns, until_ns: since_ns + lasted_ns };
+            let (woke, slot, waited) = parts(Late::of_task(planned_ns, started_ns, asked_ns, full));
+            prop_assert_eq!(woke + slot + waited, started_ns.saturating_sub(planned_ns));
+        }
+
         #[test]
         fn the_parts_add_up(
             planned_ns in 0u64..1_000,

@@ -20,11 +20,13 @@
 mod busy;
 mod feed;
 mod late;
+mod tasks;
 
 pub(crate) use busy::Busy;
 pub use feed::Work;
 pub(crate) use feed::{Part, Parted};
 pub(crate) use late::Late;
+pub use tasks::{LoopClock, Task};
 
 use crate::case::{Probe, Record, TestCase};
 use crate::clock;
@@ -40,6 +42,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::thread::Thread;
 use std::time::Duration;
+use tasks::Tasks;
 
 /// How a pool thread is bound to an interpreter, and how it lets go of it to wait.
 pub trait Attachment {
@@ -60,7 +63,7 @@ impl Attachment for Unattached {
 /// What a pool is made with.
 #[derive(Debug, Clone, Copy)]
 pub struct PoolSettings {
-    /// The most threads it asks for.
+    /// The most threads it asks for; where an event loop runs the iterations, the most that may be in flight.
     pub max_threads: u32,
     /// Shards of its recorder: how many threads can truly run at once.
     pub shards: usize,
@@ -113,6 +116,8 @@ pub struct Pool {
     /// Set when a thread could not be made: asking again would only cost time.
     no_more_threads: AtomicBool,
     ask_for_thread: Box<dyn Fn() + Send + Sync>,
+    /// Where an event loop runs its iterations, in place of threads.
+    tasks: Tasks,
 }
 
 #[derive(Default)]
@@ -141,7 +146,7 @@ pub struct PoolCounts {
     pub late_start_ns: u64,
     /// Iterations started and not ended.
     pub in_flight: u64,
-    /// Threads that live.
+    /// Threads that live; where an event loop runs the iterations, the most that were in flight since the last call.
     pub threads: u32,
     /// Whether nothing will be started any more; some may still run.
     pub ended: bool,
@@ -196,6 +201,7 @@ impl Pool {
             thread_names: AtomicU32::new(0),
             no_more_threads: AtomicBool::new(false),
             ask_for_thread,
+            tasks: Tasks::default(),
         }
     }
 
@@ -533,6 +539,7 @@ impl Pool {
         self.close();
         let interrupted = self.feed.progress().claimed.minus(self.recorder.close());
         *self.interrupted.lock() = interrupted;
+        self.tasks.interrupt();
         interrupted.sum()
     }
 
@@ -558,7 +565,7 @@ impl Pool {
 
     /// Everything to be told now; the measures are those since the last call.
     pub fn take(&self) -> PoolCounts {
-        let threads = self.threads();
+        let threads = self.tasks.told().unwrap_or_else(|| self.threads());
         let interrupted = *self.interrupted.lock();
         let in_flight = self.feed.in_flight(self.recorder.recorded(), interrupted);
         // What is told to have ended was told before to have been claimed.

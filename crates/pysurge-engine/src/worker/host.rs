@@ -1,9 +1,10 @@
 //! What a worker needs of whoever runs user code: a Python interpreter, or native Rust.
 
 use super::outbox::Outbox;
+use super::rows::Rows;
 use super::run::Shared;
-use crate::case::TestCase;
-use crate::pool::{Attachment, Pool};
+use crate::case::{Probe, TestCase};
+use crate::pool::{Attachment, LoopClock, Pool, Task};
 use pysurge_core::replay::Recording;
 use pysurge_core::wire::{CollectedItem, Load, LoadError, StartupError, TestInfo};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -27,11 +28,13 @@ pub trait Host {
     fn collect(&mut self, load: &Load) -> Vec<Result<Vec<CollectedItem>, LoadError>>;
 
     /// Imports and instantiates every test; one answer each. `recordings` has, per test, the recorded arrivals whose rows give kwargs to
-    /// its iterations, by [`crate::Probe::number`].
+    /// its iterations, by [`crate::Probe::number`]; `rows` has the files of data, whose rows go by [`crate::Probe::row_number`]. Of data from
+    /// elsewhere the answer says how many rows there are.
     fn load(
         &mut self,
         load: &Load,
         recordings: &[Option<Arc<Recording>>],
+        rows: &[Option<Arc<Rows>>],
     ) -> Vec<Result<TestInfo, LoadError>>;
 
     /// Runs `startup` of every class once; one answer per test.
@@ -46,7 +49,20 @@ pub trait Host {
     /// Makes a thread that calls [`PoolThread::run`].
     fn spawn(&mut self, thread: PoolThread) -> Result<(), HostError>;
 
-    /// Writes the stacks of the pool threads that still run an iteration of these tests to the log.
+    /// Whether the iterations of a test are tasks of an event loop: then it has no threads, and [`Host::start_tasks`] is called in the place
+    /// of [`Host::spawn`].
+    fn runs_on_loop(&self, test: usize) -> bool {
+        let _ = test;
+        false
+    }
+
+    /// Lets the event loop run the iterations of a test's pool.
+    fn start_tasks(&mut self, test: usize, tasks: TaskPool) -> Result<(), HostError> {
+        let _ = test;
+        Err(HostError(format!("there is no event loop for {}", tasks.name)))
+    }
+
+    /// Writes the stacks of the pool threads and tasks that still run an iteration of these tests to the log.
     fn log_stacks(&mut self, tests: &[usize]);
 
     /// Runs `shutdown` of every class whose `startup` was tried.
@@ -82,5 +98,71 @@ impl PoolThread {
             self.shared.die();
         }
         self.shared.thread_ended();
+    }
+}
+
+/// A pool whose iterations are tasks of an event loop, as the loop knows it. Everything but [`TaskPool::lead`] is called on the loop's thread.
+pub struct TaskPool {
+    /// What its iterations are called in log lines and stacks, `UploadTest`.
+    pub name: String,
+    pub(super) pool: Arc<Pool>,
+    pub(super) shared: Arc<Shared>,
+}
+
+impl std::fmt::Debug for TaskPool {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TaskPool")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+impl TaskPool {
+    /// Starts the thread that wakes the loop when something is due; `thread` is what evidence calls the loop's own thread. `wake` is called
+    /// from any thread.
+    pub fn lead(&self, thread: &str, wake: Box<dyn Fn() + Send + Sync>) -> Result<(), HostError> {
+        self.pool.give_to_loop(thread, wake);
+        let (pool, shared) = (Arc::clone(&self.pool), Arc::clone(&self.shared));
+        let life = move || {
+            if catch_unwind(AssertUnwindSafe(|| pool.lead_tasks())).is_err() {
+                shared.die();
+            }
+            shared.thread_ended();
+        };
+        std::thread::Builder::new()
+            .name("pysurge-leader".into())
+            .spawn(life)
+            .map(drop)
+            .map_err(|error| HostError(error.to_string()))
+    }
+
+    /// Claims what is due, see [`Pool::claim_tasks`].
+    pub fn claim(&self, claimed: &mut Vec<Task>) -> bool {
+        self.pool.claim_tasks(claimed)
+    }
+
+    /// A task takes its first step, see [`Pool::begin_task`].
+    pub fn begin(&self, task: &mut Task) -> bool {
+        self.pool.begin_task(task)
+    }
+
+    /// Lets an iteration tell something.
+    pub fn probe<R>(&self, task: &mut Task, thread: &str, what: impl FnOnce(&mut Probe<'_>) -> R) -> R {
+        self.pool.probe_task(task, thread, what)
+    }
+
+    /// An iteration has ended, see [`Pool::end_task`].
+    pub fn end(&self, task: Task, loop_clock: &LoopClock) -> bool {
+        self.pool.end_task(task, loop_clock)
+    }
+
+    /// Whether the hard stop has come: tasks that are left are to be cancelled.
+    pub fn is_interrupted(&self) -> bool {
+        self.pool.is_interrupted()
+    }
+
+    /// Whether the loop need not look here any more.
+    pub fn is_over(&self) -> bool {
+        self.pool.threads() == 0
     }
 }

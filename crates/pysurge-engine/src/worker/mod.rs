@@ -7,6 +7,8 @@
 //! | ticker | snapshots each second, the deadlines of a stop | run user code, need the interpreter |
 //! | outbox | writes to the channel | be waited for by user code |
 //! | pool threads | iterations | |
+//! | leaders | wake the event loop when iterations of coroutine tests are due | need the interpreter |
+//! | event loop (the host's) | iterations of all coroutine tests | |
 //!
 //! So a test that never lets go of the interpreter stops neither the deadlines nor the last snapshot.
 
@@ -14,9 +16,11 @@ mod crowd;
 mod host;
 mod outbox;
 mod recording;
+mod rows;
 mod run;
 mod ticker;
 
-pub use host::{Host, HostError, PoolThread};
+pub use host::{Host, HostError, PoolThread, TaskPool};
 pub use outbox::Outbox;
+pub use rows::{Row, RowError, Rows};
 pub use run::{Ending, Lifeline, serve};

@@ -1,16 +1,23 @@
 //! Messages on their way to the manager: sent by a thread of its own, so that no sender ever waits for the socket.
-//! Log records and single iterations are bounded and what does not fit is dropped and counted; nothing else is ever dropped.
+//! What user code says (log records, printed lines) and single iterations are bounded, and what does not fit is dropped and counted;
+//! nothing else is ever dropped.
 
 use parking_lot::{Condvar, Mutex};
-use pysurge_core::wire::{FromWorker, LogRecord, encode};
+use pysurge_core::wire::{FromWorker, LogRecord, PrintedLine, encode};
 use std::collections::VecDeque;
 use std::io::Write;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Log records that may wait to be sent; at 200 bytes each, 2 MB.
+/// Log records and printed lines that may wait to be sent; at 200 bytes each, 2 MB.
 const MAX_WAITING_LOGS: usize = 10_000;
+
+/// Bytes of them that may wait, for lines can be long.
+const MAX_WAITING_LOG_BYTES: usize = 8 * 1024 * 1024;
+
+/// What is handed to the socket at once, about: a call of the system per line would be slow.
+const WRITE_BYTES: usize = 64 * 1024;
 
 /// Bytes of single iterations that may wait to be sent.
 const MAX_ITERATION_BYTES: usize = 32 * 1024 * 1024;
@@ -19,6 +26,7 @@ const MAX_ITERATION_BYTES: usize = 32 * 1024 * 1024;
 struct Waiting {
     frames: VecDeque<Vec<u8>>,
     logs: usize,
+    log_bytes: usize,
     iteration_bytes: usize,
     logs_dropped: u64,
     writing: bool,
@@ -60,18 +68,17 @@ impl Outbox {
                 }
                 waiting.writing = true;
                 waiting.logs = 0;
+                waiting.log_bytes = 0;
                 waiting.iteration_bytes = 0;
                 std::mem::take(&mut waiting.frames)
             };
-            for frame in frames {
-                if channel.write_all(&frame).is_err() {
-                    // The manager is gone; the reader of this channel notices too and ends the worker.
-                    let mut waiting = self.waiting.lock();
-                    (waiting.broken, waiting.writing) = (true, false);
-                    waiting.frames.clear();
-                    self.changed.notify_all();
-                    return;
-                }
+            if write_together(&mut channel, frames).is_err() {
+                // The manager is gone; the reader of this channel notices too and ends the worker.
+                let mut waiting = self.waiting.lock();
+                (waiting.broken, waiting.writing) = (true, false);
+                waiting.frames.clear();
+                self.changed.notify_all();
+                return;
             }
         }
     }
@@ -83,15 +90,31 @@ impl Outbox {
 
     /// Sends a log record, or drops and counts it where too many wait.
     pub fn log(&self, record: LogRecord) {
+        let bytes = record.message.len();
+        self.say(bytes, || FromWorker::Log(record));
+    }
+
+    /// Sends a printed line, or drops and counts it where too many wait.
+    pub fn print(&self, printed: PrintedLine) {
+        let bytes = printed.line.len();
+        self.say(bytes, || FromWorker::Printed(printed));
+    }
+
+    /// Sends what user code says, if there is room.
+    fn say(&self, bytes: usize, message: impl FnOnce() -> FromWorker) {
         {
             let mut waiting = self.waiting.lock();
-            if waiting.logs >= MAX_WAITING_LOGS {
+            // One that alone is larger than all that may wait is sent while nothing else does.
+            let is_full = waiting.logs >= MAX_WAITING_LOGS
+                || (waiting.logs > 0 && waiting.log_bytes + bytes > MAX_WAITING_LOG_BYTES);
+            if is_full {
                 waiting.logs_dropped += 1;
                 return;
             }
             waiting.logs += 1;
+            waiting.log_bytes += bytes;
         }
-        self.push(&FromWorker::Log(record));
+        self.push(&message());
     }
 
     /// Sends single iterations; false, and nothing is sent, where too many wait.
@@ -121,11 +144,14 @@ impl Outbox {
         let mut waiting = self.waiting.lock();
         if !waiting.broken {
             waiting.frames.push_back(frame);
-            self.changed.notify_all();
+            // While it writes, the writer looks again by itself.
+            if !waiting.writing {
+                self.changed.notify_all();
+            }
         }
     }
 
-    /// Log records dropped so far.
+    /// Log records and printed lines dropped so far.
     pub fn logs_dropped(&self) -> u64 {
         self.waiting.lock().logs_dropped
     }
@@ -138,11 +164,37 @@ impl Outbox {
     }
 }
 
+fn write_together(channel: &mut UnixStream, frames: VecDeque<Vec<u8>>) -> std::io::Result<()> {
+    let mut together = Vec::new();
+    for frame in frames {
+        if !together.is_empty() && together.len() + frame.len() > WRITE_BYTES {
+            channel.write_all(&together)?;
+            together.clear();
+        }
+        if together.is_empty() {
+            together = frame;
+        } else {
+            together.extend_from_slice(&frame);
+        }
+    }
+    channel.write_all(&together)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use pysurge_core::event::Stream;
     use pysurge_core::wire::FrameDecoder;
     use std::io::Read;
+
+    fn printed(line: &str) -> PrintedLine {
+        PrintedLine {
+            wall_ns: 0,
+            thread: String::new(),
+            stream: Stream::Stdout,
+            line: line.into(),
+        }
+    }
 
     fn record(message: &str) -> LogRecord {
         LogRecord {
@@ -160,8 +212,12 @@ mod tests {
         let (ours, mut theirs) = UnixStream::pair().unwrap();
         let outbox = Outbox::start(ours).unwrap();
         let line = "x".repeat(1_000);
-        for _ in 0..MAX_WAITING_LOGS * 3 {
-            outbox.log(record(&line));
+        for number in 0..MAX_WAITING_LOGS * 3 {
+            if number % 2 == 0 {
+                outbox.log(record(&line));
+            } else {
+                outbox.print(printed(&line));
+            }
         }
         outbox.send(&FromWorker::Done);
         let dropped = outbox.logs_dropped();
@@ -172,7 +228,7 @@ mod tests {
             decoder.extend(&buffer[..read]);
             while let Some(message) = decoder.next_message::<FromWorker>().unwrap() {
                 match message {
-                    FromWorker::Log(_) => logs += 1,
+                    FromWorker::Log(_) | FromWorker::Printed(_) => logs += 1,
                     FromWorker::Done => {
                         assert_eq!(logs + dropped, MAX_WAITING_LOGS as u64 * 3);
                         return;
@@ -181,6 +237,24 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn long_lines_are_bounded_by_their_bytes() {
+        let (ours, _theirs) = UnixStream::pair().unwrap();
+        let outbox = Outbox::start(ours).unwrap();
+        let line = "x".repeat(1024 * 1024);
+        for _ in 0..100 {
+            outbox.print(printed(&line));
+        }
+        // What waits, and as much that the writer has taken.
+        assert!(
+            outbox.logs_dropped() >= 100 - 2 * 8 - 1,
+            "{}",
+            outbox.logs_dropped()
+        );
+        let waiting = outbox.waiting.lock();
+        assert!(waiting.log_bytes <= MAX_WAITING_LOG_BYTES);
     }
 
     #[test]

@@ -1,22 +1,23 @@
 //! The worker's main loop, and what its threads share.
 
 use super::crowd::Crowd;
-use super::host::{Host, PoolThread};
+use super::host::{Host, HostError, PoolThread, TaskPool};
 use super::outbox::Outbox;
 use super::recording;
+use super::rows;
 use super::ticker::{self, Ticked};
 use crate::clock;
 use crate::iterations::IterationLog;
 use crate::pool::{Pool, PoolSettings, Work};
 use parking_lot::{Condvar, Mutex};
-use pysurge_core::capacity::pool_size;
+use pysurge_core::capacity::{pool_size, tasks_size};
 use pysurge_core::plan::{DEFAULT_MAX_DURATION_NS, LatePolicy, Model, TestPlan};
 use pysurge_core::rate::Rate;
 use pysurge_core::schedule::{Change, Factor, Phase, Schedule, Stripe};
 use pysurge_core::users::Users;
 use pysurge_core::wire::{
-    FrameDecoder, FromWorker, Hello, Load, LogRecord, PROTOCOL, Rehearsed, Start, StartupError, Stop,
-    TestInfo, ToWorker,
+    FrameDecoder, FromWorker, Hello, Load, LoadError, LogRecord, PROTOCOL, Rehearsed, Start, StartupError,
+    Stop, TestInfo, ToWorker,
 };
 use std::collections::VecDeque;
 use std::io::Read;
@@ -83,10 +84,11 @@ struct Fired {
     started: bool,
 }
 
-/// What the number of a test's threads follows from.
+/// What the number of a test's threads follows from, or of its tasks in flight.
 #[derive(Debug, Clone)]
 struct Sizing {
     test: TestPlan,
+    runs_on_loop: bool,
     stripe: Stripe,
     run_duration_ns: Option<u64>,
     max_duration_ns: u64,
@@ -94,7 +96,8 @@ struct Sizing {
 
 impl Sizing {
     fn threads(&self, factor: Factor) -> u32 {
-        pool_size(
+        let size = if self.runs_on_loop { tasks_size } else { pool_size };
+        size(
             &self.test,
             self.stripe,
             factor,
@@ -350,15 +353,19 @@ impl<H: Host> Worker<'_, H> {
     }
 
     fn load(&mut self, mut load: Load) {
-        let read: Vec<_> = load.tests.iter_mut().map(recording::read).collect();
-        let recordings: Vec<_> = read
-            .iter()
-            .map(|read| read.as_ref().ok().cloned().flatten())
-            .collect();
-        let mut answers = self.host.load(&load, &recordings);
-        for (answer, read) in answers.iter_mut().zip(read) {
-            if let Err(error) = read {
+        let shards = self.shards();
+        let (recordings, bad_recordings) = told_apart(load.tests.iter_mut().map(recording::read));
+        let (data, bad_data) = told_apart(load.tests.iter().map(|test| rows::read(test, shards)));
+        let mut answers = self.host.load(&load, &recordings, &data);
+        for (answer, bad) in answers.iter_mut().zip(bad_recordings.into_iter().zip(bad_data)) {
+            if let Some(error) = bad.0.or(bad.1) {
                 *answer = Err(error);
+            }
+        }
+        for ((test, data), answer) in load.tests.iter_mut().zip(data).zip(&mut answers) {
+            if let Ok(info) = answer {
+                info.rows = data.map(|rows| rows.count()).or(info.rows);
+                test.end_with_rows(info.rows);
             }
         }
         self.infos = answers
@@ -413,6 +420,7 @@ impl<H: Host> Worker<'_, H> {
                     .max_duration_ns
                     .or(info.and_then(|info| info.max_duration_ns))
                     .unwrap_or(DEFAULT_MAX_DURATION_NS),
+                runs_on_loop: self.host.runs_on_loop(test),
                 test: plan,
             };
             pools.push(stripe.map(|stripe| {
@@ -456,7 +464,12 @@ impl<H: Host> Worker<'_, H> {
         let wanted: Vec<u32> = self
             .pools
             .iter()
-            .map(|pool| pool.as_deref().map_or(0, first_threads))
+            .enumerate()
+            .map(|(test, pool)| match pool {
+                // Its leader.
+                Some(_) if self.host.runs_on_loop(test) => 1,
+                pool => pool.as_deref().map_or(0, first_threads),
+            })
             .collect();
         for turn in 0..wanted.iter().copied().max().unwrap_or(0) {
             if turn >= CERTAIN_THREADS && clock::now_ns() >= start.at_ns {
@@ -481,26 +494,33 @@ impl<H: Host> Worker<'_, H> {
     fn spawn_or_postpone(&mut self, test: usize) {
         let Some(pool) = &self.pools[test] else { return };
         // At the end every thread that was counted must have lived, or the pool would never be empty.
-        if self.shared.stop().is_none() && self.crowd.is_full(pool.attach_wait_ns()) {
+        let may_wait = self.shared.stop().is_none() && !self.host.runs_on_loop(test);
+        if may_wait && self.crowd.is_full(pool.attach_wait_ns()) {
             self.postponed.push(test);
         } else {
             self.spawn(test);
         }
     }
 
-    /// Makes a thread that was counted by its pool.
+    /// Makes a thread that was counted by its pool; that of the leader, where the event loop runs the test.
     fn spawn(&mut self, test: usize) {
         let Some(pool) = self.pools.get(test).and_then(Clone::clone) else {
             return;
         };
-        let name = format!("{}-{}", self.host.thread_name(test), pool.next_thread_number());
-        let thread = PoolThread {
-            name,
-            pool: Arc::clone(&pool),
-            case: self.host.case(test),
-            shared: Arc::clone(&self.shared),
+        let made = if self.host.runs_on_loop(test) {
+            let name = self.host.thread_name(test);
+            self.host.start_tasks(
+                test,
+                TaskPool {
+                    name,
+                    pool: Arc::clone(&pool),
+                    shared: Arc::clone(&self.shared),
+                },
+            )
+        } else {
+            self.spawn_thread(test, &pool)
         };
-        if let Err(error) = self.host.spawn(thread) {
+        if let Err(error) = made {
             pool.thread_refused();
             let threads = pool.threads();
             let message = format!(
@@ -511,7 +531,17 @@ impl<H: Host> Worker<'_, H> {
         }
     }
 
-    /// Runs each test once, on a pool thread of its own, one after the other.
+    fn spawn_thread(&mut self, test: usize, pool: &Arc<Pool>) -> Result<(), HostError> {
+        let name = format!("{}-{}", self.host.thread_name(test), pool.next_thread_number());
+        self.host.spawn(PoolThread {
+            name,
+            pool: Arc::clone(pool),
+            case: self.host.case(test),
+            shared: Arc::clone(&self.shared),
+        })
+    }
+
+    /// Runs each test once, on a pool thread of its own or on the event loop, one after the other.
     fn rehearse(&mut self) {
         let once = Schedule::constant(Rate::from_nano_per_s(1).expect("positive"), Phase::ZERO, Some(1));
         self.pools = vec![None; self.tests().len()];
@@ -561,12 +591,24 @@ impl<H: Host> Worker<'_, H> {
     fn finish(&mut self, threads_left: bool) -> Ending {
         self.host.shutdown();
         self.shared.outbox.send(&FromWorker::Done);
-        if threads_left {
+        // Tasks that were interrupted have been cancelled meanwhile.
+        if threads_left && self.pools.iter().flatten().any(|pool| pool.threads() > 0) {
             Ending::ThreadsLeft
         } else {
             Ending::Clean
         }
     }
+}
+
+/// What was read for each test, and why it could not be.
+fn told_apart<T>(
+    read: impl Iterator<Item = Result<Option<T>, LoadError>>,
+) -> (Vec<Option<T>>, Vec<Option<LoadError>>) {
+    read.map(|read| match read {
+        Ok(read) => (read, None),
+        Err(error) => (None, Some(error)),
+    })
+    .unzip()
 }
 
 /// How many threads a test has before the start: enough for the arrivals of [`PRESTART_NS`].

@@ -206,6 +206,8 @@ impl Reached {
             Outcome::Aborted(Abort::Worker(_)) => one("aborted by a worker".into()),
             Outcome::LoadFailed(_) => one("load failed".into()),
             Outcome::Planned { .. } => one("planned".into()),
+            Outcome::Collected(_) => one("collected".into()),
+            Outcome::RehearsalFailed => one("rehearsal failed".into()),
             outcome @ (Outcome::Aborted(Abort::Signal) | Outcome::Checked { .. }) => {
                 one(format!("{outcome:?}"));
             }

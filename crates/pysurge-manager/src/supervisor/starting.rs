@@ -11,7 +11,8 @@ use pysurge_core::histogram::Histogram;
 use pysurge_core::measure::Measures;
 use pysurge_core::plan::{DEFAULT_MAX_DURATION_NS, SNAPSHOT_INTERVAL_NS};
 use pysurge_core::wire::{
-    CollectedItem, Hello, Load, LoadError, PROTOCOL, Rehearsed, Start, StartupError, TestInfo, ToWorker,
+    CollectedItem, Hello, Load, LoadError, LoadFault, PROTOCOL, Rehearsed, Start, StartupError, TestInfo,
+    ToWorker,
 };
 use std::collections::BTreeSet;
 
@@ -63,6 +64,10 @@ impl Supervisor {
             return;
         }
         self.hold(number, State::Loaded);
+        // A stop may have come meanwhile.
+        if !matches!(self.phase, Phase::Loading) {
+            return;
+        }
         if collected.iter().any(Result::is_err) {
             let errors: Vec<_> = collected.into_iter().map(Result::err).collect();
             self.emit(RunEvent::LoadFailed(errors.clone()));
@@ -138,6 +143,12 @@ impl Supervisor {
             self.lead_out(Conclusion::LoadFailed(errors), now_ns);
             return;
         }
+        let errors: Vec<_> = (0..tests).map(|test| self.rows_differ(test)).collect();
+        if errors.iter().any(Option::is_some) {
+            self.emit(RunEvent::LoadFailed(errors.clone()));
+            self.lead_out(Conclusion::LoadFailed(errors), now_ns);
+            return;
+        }
         self.infos = self.workers[0].loaded.iter().flatten().cloned().collect();
         if let Err(what) = self.take_shapes() {
             self.break_off(0, &what, now_ns);
@@ -164,15 +175,45 @@ impl Supervisor {
         }
     }
 
+    /// What is wrong where workers, who share out the rows of a test by their number alone, have not found the same number.
+    fn rows_differ(&self, test: usize) -> Option<LoadError> {
+        let rows = |number: usize| self.workers[number].loaded[test].as_ref().ok()?.rows;
+        let other = (0..self.workers.len()).find(|number| rows(*number) != rows(0))?;
+        let told = |number: usize| format!("{} for {}", rows(number).unwrap_or(0), self.name(number));
+        Some(LoadError {
+            fault: LoadFault::Data,
+            message: format!(
+                "the data has not the same number of rows in every worker: {}, {}",
+                told(0),
+                told(other)
+            ),
+            hint: Some(
+                "each worker reads it for itself: let nothing write to it, and let no chance be in it"
+                    .to_owned(),
+            ),
+            traceback: String::new(),
+        })
+    }
+
     /// Tells what tests have to say of how they are run.
     fn tell_notes(&mut self) {
-        let notes: Vec<String> = self
-            .infos
-            .iter()
-            .flat_map(|info| info.notes.iter().map(|note| format!("{}: {note}", info.label)))
-            .collect();
-        for note in notes {
-            self.notice(Severity::Info, note);
+        // Of a suite, hundreds of tests may say the same.
+        let mut said: Vec<(String, String, usize)> = Vec::new();
+        for info in &self.infos {
+            for note in &info.notes {
+                match said.iter_mut().find(|(known, ..)| known == note) {
+                    Some((.., others)) => *others += 1,
+                    None => said.push((note.clone(), info.label.clone(), 0)),
+                }
+            }
+        }
+        for (note, label, others) in said {
+            let text = match others {
+                0 => format!("{label}: {note}"),
+                1 => format!("{label} and another test: {note}"),
+                _ => format!("{label} and {others} other tests: {note}"),
+            };
+            self.notice(Severity::Info, text);
         }
     }
 
@@ -199,8 +240,13 @@ impl Supervisor {
     fn warn_of_shortages(&mut self, tests: impl IntoIterator<Item = (usize, Option<(u64, Basis)>)>) {
         let workers = self.orders.workers_of_run;
         let needs = tests.into_iter().filter_map(|(position, duration)| {
-            let label = &self.infos[position].label;
-            Need::of(&self.orders.plan, position, label, workers, duration)
+            let (plan, info) = (&self.orders.plan, &self.infos[position]);
+            let need = Need::of(plan, position, &info.label, workers, duration)?;
+            Some(if info.coroutine {
+                need.of_coroutines(&plan.tests[position])
+            } else {
+                need
+            })
         });
         let demand = Demand {
             workers,

@@ -3,6 +3,7 @@
 mod control;
 mod measuring;
 mod missions;
+mod rehearsing;
 
 use super::*;
 use crate::clock::Epoch;
@@ -66,8 +67,7 @@ fn loaded(tests: usize) -> FromWorker {
     let info = TestInfo {
         label: "<B>".into(),
         summary: String::new(),
-        max_duration_ns: None,
-        shape: None,
+        ..TestInfo::default()
     };
     FromWorker::Loaded(vec![Ok(info); tests])
 }

@@ -58,8 +58,7 @@ fn totals_of(plan: &Plan, runs: &[Vec<bool>]) -> Totals {
     let info = |position: usize| TestInfo {
         label: format!("<{}>", ["A", "B"][position]),
         summary: String::new(),
-        max_duration_ns: None,
-        shape: None,
+        ..TestInfo::default()
     };
     let infos: Vec<_> = (0..plan.tests.len()).map(info).collect();
     let runs: Vec<Vec<_>> = runs

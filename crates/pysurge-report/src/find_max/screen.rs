@@ -4,11 +4,13 @@
 use super::LevelRecord;
 use super::text::level_line;
 use crate::live::{Live, SharedWriter};
+use crate::rehearsal::Rehearsals;
 use crate::style::{DEFAULT_COLUMNS, Paint, Style};
 use crate::text::{cut, one_line, rate};
 use pysurge_core::search::{Level, Purpose};
 use pysurge_core::span::format_span_f64;
 use pysurge_core::summary::Summary;
+use pysurge_core::wire::{Rehearsed, TestInfo};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::io::Write;
@@ -91,6 +93,15 @@ impl Screen {
         }
         if !state.quiet {
             let line = level_line(level, state.style);
+            state.write(&line);
+        }
+    }
+
+    /// Shows a test that failed when it was rehearsed.
+    pub(super) fn rehearsed(&self, info: Option<&TestInfo>, rehearsed: &Rehearsed) {
+        let state = self.lock();
+        let (label, summary) = info.map_or(("?", ""), |info| (&info.label, &info.summary));
+        for line in Rehearsals::default().take(label, summary, &rehearsed.measures, state.style) {
             state.write(&line);
         }
     }

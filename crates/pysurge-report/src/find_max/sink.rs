@@ -6,6 +6,7 @@ use super::screen::Screen;
 use crate::fanout::Sink;
 use pysurge_core::event::{RunEvent, Severity};
 use pysurge_core::search::{Level, Watch};
+use pysurge_core::wire::TestInfo;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -49,6 +50,7 @@ pub struct LevelSink {
     watched: Watched,
     screen: Screen,
     give_up: Box<dyn Fn() + Send>,
+    infos: Vec<TestInfo>,
 }
 
 impl LevelSink {
@@ -59,6 +61,7 @@ impl LevelSink {
             watched,
             screen,
             give_up: Box::new(give_up),
+            infos: Vec::new(),
         }
     }
 }
@@ -79,6 +82,13 @@ impl Sink for LevelSink {
                 }
             }
             RunEvent::Coarsened(series) => self.watched.lock().watch.restart(series.complete_rows()),
+            RunEvent::Loaded(infos) => self.infos.clone_from(infos),
+            RunEvent::Rehearsed(rehearsed) => {
+                let info = usize::try_from(rehearsed.test)
+                    .ok()
+                    .and_then(|at| self.infos.get(at));
+                self.screen.rehearsed(info, rehearsed);
+            }
             RunEvent::Opened { .. } => self.screen.begin(&self.level),
             RunEvent::Progress(summary) => self.screen.progress(&self.level, summary),
             RunEvent::Stopping { .. } => self.screen.ending(&self.level),

@@ -2,6 +2,7 @@
 //! hold, then each test, then what went wrong elsewhere. Formats what core computed and computes nothing itself.
 
 mod evidence;
+mod many;
 mod steps;
 mod test;
 mod thresholds;
@@ -22,12 +23,12 @@ pub fn render(summary: &Summary, style: &Style) -> String {
         summary.tests.len(),
         *style,
     ));
-    blocks.extend(
-        summary
-            .tests
-            .iter()
-            .map(|test| test::lines(test, summary, *style)),
-    );
+    if summary.tests.len() > many::FEW {
+        blocks.extend(many::blocks(summary, *style));
+    } else {
+        let tests = summary.tests.iter();
+        blocks.extend(tests.map(|test| test::lines(test, summary, *style)));
+    }
     blocks.push(remarks(summary, *style));
     let mut text = String::new();
     for lines in blocks.iter().filter(|lines| !lines.is_empty()) {
@@ -85,12 +86,12 @@ fn remarks(summary: &Summary, style: Style) -> Vec<String> {
 
 /// A text behind a bullet, with a hanging indent.
 fn item(bullet: &str, text: &str, style: Style) -> Vec<String> {
-    let room = style.width() - bullet.len();
+    let room = style.width() - bullet.chars().count();
     let mut lead = bullet.to_owned();
     let mut lines = Vec::new();
     for line in wrap(text, room, 4) {
         lines.push(format!("{lead}{line}"));
-        lead = " ".repeat(bullet.len());
+        lead = " ".repeat(bullet.chars().count());
     }
     lines
 }

@@ -5,7 +5,7 @@
 use pysurge_core::forecast::{Forecast, forecast};
 use pysurge_core::plan::{
     ArrivalProcess, ClosedModel, LatePolicy, Model, OpenModel, Plan, Replay, Shape, Source, SpanRange, Stage,
-    TestPlan, Wait,
+    Target, TestPlan, Wait,
 };
 use pysurge_core::rate::Rate;
 use pysurge_core::replay::ReplayForm;
@@ -92,7 +92,7 @@ pub(crate) fn info(label: &str, max_duration_ns: Option<u64>) -> TestInfo {
         label: label.into(),
         summary: "upload test".into(),
         max_duration_ns,
-        shape: None,
+        ..TestInfo::default()
     }
 }
 
@@ -105,7 +105,7 @@ pub(crate) fn told(tests: Vec<TestPlan>, duration_ns: Option<u64>) -> Forecast {
         .tests
         .iter()
         .map(|test| {
-            let class = test.test_class.rsplit('.').next().unwrap();
+            let class = test.target.short_name();
             info(&format!("<{class} kwargs={{}}>"), Some(2 * S))
         })
         .collect();
@@ -165,7 +165,7 @@ pub(crate) fn hostile() -> Forecast {
             ..poisson("10000000")
         },
         TestPlan {
-            test_class: evil.into(),
+            target: Target::Class(evil.into()),
             ..unsampled()
         },
     ];

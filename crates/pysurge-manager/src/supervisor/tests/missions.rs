@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::limits::ThreadLimit;
-use pysurge_core::plan::{ArrivalProcess, LatePolicy, OpenModel, Samples, Shape, Source};
+use pysurge_core::plan::{
+    ArrivalProcess, Data, DataSource, LatePolicy, OpenModel, Reuse, RowOrder, Samples, Shape, Source,
+};
 use pysurge_core::wire::Rehearsed;
 
 fn shaped(samples: Option<Samples>) -> Plan {
@@ -32,6 +34,7 @@ fn told(shape: Option<Samples>, max_duration_s: Option<u64>) -> FromWorker {
         summary: String::new(),
         max_duration_ns: max_duration_s.map(|s| s * S),
         shape,
+        ..TestInfo::default()
     })])
 }
 
@@ -82,6 +85,61 @@ fn a_shape_without_samples_is_a_fault_of_its_worker() {
     let effects = machine.step(Input::Message(0, told(None, None)), BEGAN);
     assert_eq!(words(&effects), ["kill 0", "Notice"]);
     assert!(notices(&effects)[0].contains("did not sample the shape of <B>"));
+}
+
+fn fed(rows: Option<u64>) -> FromWorker {
+    FromWorker::Loaded(vec![Ok(TestInfo {
+        rows,
+        ..TestInfo::default()
+    })])
+}
+
+#[test]
+fn workers_that_found_other_rows_do_not_run() {
+    for (found, told) in [
+        ([Some(3), Some(3)], None),
+        ([None, None], None),
+        (
+            [Some(3), Some(4)],
+            Some("3 for worker 1 (pid 100), 4 for worker 2 (pid 101)"),
+        ),
+        (
+            [Some(3), None],
+            Some("3 for worker 1 (pid 100), 0 for worker 2 (pid 101)"),
+        ),
+    ] {
+        let mut machine = supervisor(&plan(1, Some(7)), Mission::Run, 2);
+        let mut effects = Vec::new();
+        for (number, rows) in found.into_iter().enumerate() {
+            machine.step(Input::Message(number, hello()), BEGAN);
+            effects = machine.step(Input::Message(number, fed(rows)), BEGAN);
+        }
+        let error = effects.iter().find_map(|effect| match effect {
+            Effect::Emit(RunEvent::LoadFailed(errors)) => errors[0].clone(),
+            _ => None,
+        });
+        assert_eq!(error.is_some(), told.is_some(), "{found:?}: {effects:?}");
+        if let (Some(error), Some(told)) = (error, told) {
+            assert!(error.message.ends_with(told), "{error:?}");
+        }
+    }
+}
+
+#[test]
+fn rows_that_are_given_once_end_the_test() {
+    let mut fed_once = plan(1, Some(7));
+    fed_once.tests[0].data = Some(Data {
+        source: DataSource::File("rows.csv".into()),
+        order: RowOrder::Shuffle,
+        reuse: Reuse::Once,
+        seed: 0,
+    });
+    let mut machine = supervisor(&fed_once, Mission::Run, 1);
+    for message in [hello(), fed(Some(3)), FromWorker::Prepared(vec![None])] {
+        machine.step(Input::Message(0, message), BEGAN);
+    }
+    let summary = machine.summary(Status::Running, STARTED + 10 * S);
+    assert_eq!(summary.account.planned, 3);
 }
 
 #[test]

@@ -1,0 +1,162 @@
+//! What is told of an iteration: failures with their log line, checks that fail it, metrics.
+
+use crate::failure::Tracebacks;
+use crate::steps::Steps;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyString};
+use pysurge_core::failure::Phase;
+use pysurge_engine::Probe;
+
+/// Takes what a test case has to say while it runs.
+pub(crate) trait Reporter: Send + Sync {
+    /// A log line of pysurge's own about an iteration.
+    fn log(&self, level: Level, thread: &str, message: String);
+
+    /// The metrics of an iteration that passed.
+    fn passed(&self, py: Python<'_>, metrics: &Bound<'_, PyAny>) {
+        let _ = (py, metrics);
+    }
+}
+
+/// The levels we log at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Level {
+    Debug,
+    Error,
+}
+
+/// Tells of the iterations of one test.
+pub(crate) struct Teller {
+    /// What an iteration is called in log lines where it does not say it itself.
+    name: String,
+    debug: bool,
+    tracebacks: Tracebacks,
+    reporter: Box<dyn Reporter>,
+}
+
+impl Teller {
+    pub(crate) fn new(
+        py: Python<'_>,
+        name: String,
+        debug: bool,
+        reporter: Box<dyn Reporter>,
+    ) -> PyResult<Self> {
+        Ok(Self {
+            name,
+            debug,
+            tracebacks: Tracebacks::new(py)?,
+            reporter,
+        })
+    }
+
+    /// Tells of an exception in a phase.
+    pub(crate) fn fail(
+        &self,
+        py: Python<'_>,
+        probe: &mut Probe<'_>,
+        phase: Phase,
+        error: &PyErr,
+        instance: Option<&Bound<'_, PyAny>>,
+    ) {
+        let (key, message) = self.tracebacks.key(py, phase, error);
+        let said = if message.is_empty() {
+            &key.exception
+        } else {
+            &message
+        };
+        let description = self.description(py, instance);
+        let line = if phase == Phase::Teardown {
+            let traceback = self.tracebacks.render(py, error);
+            format!("test '{description}' hit error in teardown: {said}\n{traceback}")
+        } else {
+            format!("test '{description}' hit error: {said}")
+        };
+        self.reporter.log(Level::Error, probe.thread(), line);
+        probe.fail(key, || (message, self.tracebacks.render(py, error)));
+    }
+
+    /// Fails the iteration for checks of a phase that were to do so. True where there was one.
+    pub(crate) fn fail_checks(
+        &self,
+        py: Python<'_>,
+        probe: &mut Probe<'_>,
+        phase: Phase,
+        steps: &Steps,
+        instance: Option<&Bound<'_, PyAny>>,
+    ) -> bool {
+        steps.fail(probe, phase, |said, probe| {
+            let description = self.description(py, instance);
+            let place = if phase == Phase::Teardown {
+                " in teardown"
+            } else {
+                ""
+            };
+            let line = format!("test '{description}' hit error{place}: {said}");
+            self.reporter.log(Level::Error, probe.thread(), line);
+        })
+    }
+
+    /// Notes the metrics of an iteration that passed.
+    pub(crate) fn passed(&self, py: Python<'_>, probe: &mut Probe<'_>, metrics: &Bound<'_, PyAny>) {
+        note_metrics(probe, metrics);
+        self.reporter.passed(py, metrics);
+        probe.interlude();
+    }
+
+    /// Says at debug level where an iteration stands.
+    #[inline]
+    pub(crate) fn debug(
+        &self,
+        py: Python<'_>,
+        probe: &mut Probe<'_>,
+        instance: Option<&Bound<'_, PyAny>>,
+        what: &str,
+    ) {
+        if self.debug {
+            let message = format!("test '{}' {what}", self.description(py, instance));
+            self.reporter.log(Level::Debug, probe.thread(), message);
+            probe.interlude();
+        }
+    }
+
+    fn description(&self, py: Python<'_>, instance: Option<&Bound<'_, PyAny>>) -> String {
+        let described = instance.and_then(|instance| {
+            let text = instance.getattr(intern!(py, "description")).ok()?;
+            text.str().ok()?.extract().ok()
+        });
+        described.unwrap_or_else(|| self.name.clone())
+    }
+}
+
+/// The metrics that a function returned: a dict, not empty, of numbers by name. Any other value means nothing.
+pub(crate) fn returned_metrics<'a, 'py>(returned: &'a Bound<'py, PyAny>) -> Option<&'a Bound<'py, PyDict>> {
+    let metrics = returned.cast::<PyDict>().ok()?;
+    let is_figure = |(name, value): (Bound<'_, PyAny>, Bound<'_, PyAny>)| {
+        let is_number = value.cast::<PyFloat>().is_ok() || value.cast::<PyInt>().is_ok();
+        name.cast::<PyString>().is_ok() && is_number && value.cast::<PyBool>().is_err()
+    };
+    (!metrics.is_empty() && metrics.iter().all(is_figure)).then_some(metrics)
+}
+
+fn note_metrics(probe: &mut Probe<'_>, metrics: &Bound<'_, PyAny>) {
+    // A copy: reading a value that is no plain number runs code of its class, and another thread may add a name.
+    let Ok(Ok(metrics)) = metrics.cast::<PyDict>().map(PyDictMethods::copy) else {
+        return probe.refuse_metric();
+    };
+    for (name, value) in metrics.iter() {
+        let value = match value.cast::<PyFloat>() {
+            Ok(float) => Ok(float.value()),
+            Err(_) => value.extract::<f64>(),
+        };
+        let text = name.cast::<PyString>().map_err(PyErr::from);
+        match (text.and_then(PyStringMethods::to_cow), value) {
+            (Ok(name), Ok(value)) => probe.metric(&name, value),
+            (Err(_), Ok(value)) => match name.str() {
+                Ok(text) => probe.metric(&text.to_string_lossy(), value),
+                Err(_) => probe.refuse_metric(),
+            },
+            (_, Err(_)) => probe.refuse_metric(),
+        }
+    }
+}
