@@ -13,6 +13,16 @@ import threading
 import time
 
 
+def repeated(loop, block, seconds):
+    """Calls a loop of so many iterations again and again for a time."""
+    loop(10 * block)
+    count, cpu_s, begin_s = 0, time.process_time(), time.perf_counter()
+    while (spent_s := time.perf_counter() - begin_s) < float(seconds):
+        loop(block)
+        count += block
+    return {"per_s": count / spent_s, "cpu_ns": (time.process_time() - cpu_s) / count * 1e9}
+
+
 def dispatch(name, seconds):
     """Makes instances and calls their hooks, with a clock around run."""
     import cases
@@ -29,12 +39,7 @@ def dispatch(name, seconds):
             t.teardown()
         return b - a
 
-    loop(10 * block)
-    count, cpu_s, begin_s = 0, time.process_time(), time.perf_counter()
-    while (spent_s := time.perf_counter() - begin_s) < float(seconds):
-        loop(block)
-        count += block
-    return {"per_s": count / spent_s, "cpu_ns": (time.process_time() - cpu_s) / count * 1e9}
+    return repeated(loop, block, seconds)
 
 
 def function(name, seconds):
@@ -50,12 +55,7 @@ def function(name, seconds):
             b = clock()
         return b - a
 
-    loop(10 * block)
-    count, cpu_s, begin_s = 0, time.process_time(), time.perf_counter()
-    while (spent_s := time.perf_counter() - begin_s) < float(seconds):
-        loop(block)
-        count += block
-    return {"per_s": count / spent_s, "cpu_ns": (time.process_time() - cpu_s) / count * 1e9}
+    return repeated(loop, block, seconds)
 
 
 def fixtures(seconds):

@@ -1,10 +1,12 @@
 """Fixtures of the black-box tests: each test gets an empty project folder and ends all that it starts."""
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from scripts import script
 from support import Launcher, Target
 
 
@@ -42,3 +44,15 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     log = folder / "arrivals.log"
     yield Target(launcher.start(["target", "--port", "0", "--log", str(log)]), log)
     launcher.close()
+
+
+@pytest.fixture
+def run_script(run_pysurge: Callable[..., Any]) -> Callable[..., Any]:
+    """Runs the parts of a script; nothing goes to standard error unless it is told."""
+
+    def run(*parts: str, files: Any = None, program: Any = (sys.executable,), env: Any = None, fails: bool = False) -> Any:
+        done = run_pysurge(["script.py"], {**(files or {}), "script.py": script(*parts)}, env=env, program=list(program))
+        assert (done.returncode != 0) == fails, done.stdout + done.stderr
+        return done
+
+    return run

@@ -180,7 +180,8 @@ def test_a_function_gets_the_columns_it_names(run_pysurge, tmp_path):
 
 
 def test_the_rehearsal_has_the_first_row(run_pysurge, tmp_path):
-    ok(run_pysurge("run c.yml --workers 1", project(NOTES, {"from": "users.csv", "reuse": "once"}, {"rate": 200})))
+    files = project(NOTES, {"from": "users.csv", "reuse": "once"}, {"rate": 200})
+    ok(run_pysurge("run c.yml --workers 1", files, rehearsal=True))
     assert sorted(users(tmp_path)) == sorted(["u0", *ALL])
     assert users(tmp_path)[:2] == ["u0", "u0"]
 

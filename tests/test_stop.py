@@ -150,7 +150,7 @@ def test_ctrl_c_twice_on_a_terminal(start_on_terminal, tmp_path):
 
 def test_ctrl_c_on_a_terminal_while_a_shell_pipes_the_report_away(start_on_terminal, tmp_path):
     # The whole pipeline is one foreground group: cat gets the Ctrl+C too, dies of it, and the pipe is closed.
-    files = {**case(GATED), "piped.sh": '"$PYSURGE" run c.yml --workers 2 | cat\nexit "${PIPESTATUS[0]}"\n'}
+    files = {**case(GATED), "piped.sh": '"$PYSURGE" run c.yml --no-rehearsal --workers 2 | cat\nexit "${PIPESTATUS[0]}"\n'}
     run = start_on_terminal(["piped.sh"], files, env={"PYSURGE": executable()}, program=["/bin/bash"])
     began(run)
     run.press(CTRL_C)
@@ -163,7 +163,7 @@ def test_ctrl_c_on_a_terminal_while_a_shell_pipes_the_report_away(start_on_termi
 def test_a_reader_that_goes_away_costs_the_output_only(run_pysurge, tmp_path):
     files = {
         **case(QUICK, rate=50),
-        "piped.sh": '"$PYSURGE" run c.yml -d 1s --workers 2 | head -n 1\nexit "${PIPESTATUS[0]}"\n',
+        "piped.sh": '"$PYSURGE" run c.yml --no-rehearsal -d 1s --workers 2 | head -n 1\nexit "${PIPESTATUS[0]}"\n',
     }
     done = run_pysurge(["piped.sh"], files, env={"PYSURGE": executable()}, program=["/bin/bash"])
     result = summary(tmp_path)

@@ -95,7 +95,7 @@ class ItemUnit:
         """The test."""
         return self._node_id
 
-    def start_up(self, await_: Await) -> StartupError | None:  # noqa: ARG002 - pytest has no loop of ours
+    def start_up(self, await_: Await) -> StartupError | None:
         """Set them up."""
         failure = self._adapter.prepare(self._node_id)
         if failure is None:

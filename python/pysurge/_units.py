@@ -1,4 +1,7 @@
-"""What is started up and shut down once in a worker, however many tests of the plan use it: a class, the wide fixtures of a test of pytest."""
+"""What is started up and shut down once in a worker, however many tests of the plan use it.
+
+That is a class, or the wide fixtures of a test of pytest.
+"""
 
 import inspect
 import logging

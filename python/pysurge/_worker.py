@@ -23,8 +23,8 @@ from ._tracebacks import sendable
 from ._units import ClassUnit, StartupError, Units
 
 if TYPE_CHECKING:
-    from ._loop import EventLoop
     from ._items import CollectedItem, Items
+    from ._loop import EventLoop
 
 log = logging.getLogger("pysurge")
 
@@ -117,21 +117,24 @@ class Helpers:
         """Find the tests of pytest that each entry, a path with ``-k`` and ``-m``, stands for."""
         from ._pytest import Entry
 
-        assert self._items is not None
-        return self._items.collect([Entry(*entry) for entry in entries])
+        return self._opened_items().collect([Entry(*entry) for entry in entries])
 
     def open_items(self, wanted: list[tuple[str, str]], rootdir: str, inifile: str | None) -> None:
         """Collect the tests of the plan that are pytest's, by node id and file."""
         from ._pytest import Wanted
 
-        assert self._items is not None
-        self._items.open([Wanted(*each) for each in wanted], rootdir, inifile)
+        self._opened_items().open([Wanted(*each) for each in wanted], rootdir, inifile)
+
+    def _opened_items(self) -> "Items":
+        if self._items is None:
+            raise RuntimeError("open_pytest comes first")
+        return self._items
 
     def load_item(self, node_id: str, data: bool) -> _loader.Loaded | Problem:
         """Load the next test of the plan, one of pytest."""
-        assert self._items is not None
-        answer = self._items.load(node_id, data)
-        self._units.add(self._items.unit(node_id) if isinstance(answer, _loader.Loaded) else None)
+        items = self._opened_items()
+        answer = items.load(node_id, data)
+        self._units.add(items.unit(node_id) if isinstance(answer, _loader.Loaded) else None)
         return answer
 
     def load(

@@ -162,7 +162,7 @@ def hooks(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Helpers, list[
         monkeypatch.setitem(sys.modules, "hooked", module)
         helpers = Helpers()
         for name in names:
-            assert isinstance(helpers.load(f"hooked.{name}", {}), _loader.Loaded)
+            assert isinstance(helpers.load(f"hooked.{name}", {}, {}, None, True), _loader.Loaded)
         return helpers, calls
 
     return load
@@ -174,7 +174,7 @@ Hooked = Callable[..., tuple[Helpers, list[str]]]
 class TestHooks:
     def test_they_run_once_per_class(self, hooks: Hooked) -> None:
         helpers, calls = hooks("A", "B")
-        helpers.load("hooked.A", {"again": True})
+        helpers.load("hooked.A", {"again": True}, {}, None, True)
         assert helpers.startup() == [None, None, None]
         helpers.shutdown()
         assert calls == ["A.startup", "B.startup", "A.shutdown", "B.shutdown"]
@@ -182,7 +182,7 @@ class TestHooks:
     @pytest.mark.parametrize("error", [ValueError("no luck"), SystemExit("no luck")])
     def test_a_startup_that_raises_is_told_for_each_of_its_tests(self, hooks: Hooked, error: BaseException) -> None:
         helpers, calls = hooks("A", "B", A=("startup", error))
-        helpers.load("hooked.A", {"again": True})
+        helpers.load("hooked.A", {"again": True}, {}, None, True)
         first, second, third = helpers.startup()
         assert second is None
         assert first is not None
@@ -201,7 +201,7 @@ class TestHooks:
 
     def test_a_class_that_cannot_be_loaded_is_left_out(self, hooks: Hooked) -> None:
         helpers, calls = hooks("A")
-        assert isinstance(helpers.load("hooked.C", {}), _loader.Problem)
+        assert isinstance(helpers.load("hooked.C", {}, {}, None, True), _loader.Problem)
         assert helpers.startup() == [None, None]
         assert calls == ["A.startup"]
 

@@ -173,8 +173,8 @@ fn classic(args: ClassicArgs, command: &mut clap::Command) -> Result<Invocation,
 
 /// Run existing Python code as a load test
 ///
-/// Write a test case in plain, blocking Python, say in a YAML file how often per second it is to run, and pysurge fires it at exactly that rate: a Rust engine keeps
-/// the schedule, measures every iteration and accounts for each one.
+/// Name a function, a class, a coroutine or tests of pytest, here or in a YAML file, say how often per second it is to run, and pysurge fires it at exactly that rate: a
+/// Rust engine keeps the schedule, measures every iteration and accounts for each one.
 #[derive(Debug, Parser)]
 #[command(
     name = "pysurge",

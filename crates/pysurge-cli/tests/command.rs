@@ -3,10 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod common;
+#[path = "common/ran.rs"]
+mod ran;
 
 use common::Kept;
-use pysurge_cli::{Output, World, run, run_config};
+use pysurge_cli::{Output, World, run_config};
 use pysurge_core::value::Value;
+use ran::ran;
 use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Write};
@@ -22,31 +25,6 @@ impl Write for Broken {
 
     fn flush(&mut self) -> io::Result<()> {
         Err(self.0.into())
-    }
-}
-
-#[derive(Debug)]
-struct Ran {
-    exit_code: u8,
-    stdout: String,
-    stderr: String,
-}
-
-fn ran(args: &[&str], cwd: &Path, change: impl FnOnce(&mut World)) -> Ran {
-    let (stdout, stderr) = (Kept::default(), Kept::default());
-    let mut world = World::new(
-        args,
-        Output::new(stdout.clone(), false),
-        Output::new(stderr.clone(), false),
-    );
-    world.cwd = cwd.to_path_buf();
-    // A worker that dies at once, should one ever be started.
-    world.python = "false".into();
-    change(&mut world);
-    Ran {
-        exit_code: run(world),
-        stdout: stdout.text(),
-        stderr: stderr.text(),
     }
 }
 

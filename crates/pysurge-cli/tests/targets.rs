@@ -2,36 +2,18 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod common;
+#[path = "common/ran.rs"]
+mod ran;
 
-use common::Kept;
-use pysurge_cli::{Output, World, run};
+use pysurge_cli::World;
+use ran::Ran;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-struct Ran {
-    exit_code: u8,
-    stdout: String,
-    stderr: String,
-}
-
+/// Runs a line, whose words may hold blanks written as `_`.
 fn ran(line: &str, cwd: &Path, change: impl FnOnce(&mut World)) -> Ran {
-    let (stdout, stderr) = (Kept::default(), Kept::default());
-    let args = line.split(' ').map(|word| word.replace('_', " "));
-    let mut world = World::new(
-        args,
-        Output::new(stdout.clone(), false),
-        Output::new(stderr.clone(), false),
-    );
-    world.cwd = cwd.to_path_buf();
-    // A worker that dies at once, should one ever be started.
-    world.python = "false".into();
-    change(&mut world);
-    Ran {
-        exit_code: run(world),
-        stdout: stdout.text(),
-        stderr: stderr.text(),
-    }
+    ran::ran(line.split(' ').map(|word| word.replace('_', " ")), cwd, change)
 }
 
 fn folder() -> tempfile::TempDir {

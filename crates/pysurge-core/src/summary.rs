@@ -320,6 +320,9 @@ pub struct TestSummary {
     pub summary: String,
     /// What is run: the class, `package.module.Class`, the function, or the node id of a test of pytest.
     pub test_class: String,
+    /// Whether its iterations are coroutines: what is said of threads is then of iterations in flight on the event loops.
+    #[serde(default)]
+    pub coroutine: bool,
     /// What the config calls the test, where it does.
     pub name: Option<String>,
     /// Its tags.

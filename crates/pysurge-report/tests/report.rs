@@ -93,6 +93,19 @@ fn very_many_tests_do_not_flood_the_screen() {
 }
 
 #[test]
+fn a_coroutine_test_has_no_threads() {
+    let mut summary = sample::degraded();
+    assert!(render(&summary, &plain(120)).contains("threads: "));
+    for test in &mut summary.tests {
+        test.coroutine = true;
+    }
+    let text = render(&summary, &plain(120));
+    let of_tests = text.split("──").skip(1).collect::<String>();
+    assert!(of_tests.contains("in flight: "), "{of_tests}");
+    assert!(!of_tests.contains("threads: ") && !of_tests.contains("GIL"), "{of_tests}");
+}
+
+#[test]
 fn a_threshold_names_its_test_only_among_several() {
     let mut summary = sample::judged();
     let of_test = summary.thresholds.iter().find_map(|result| result.test.clone());

@@ -19,9 +19,11 @@ from _pytest.compat import get_real_func
 if TYPE_CHECKING:
     from _pytest.nodes import Item
 
-# Fixtures of pytest and of well-known plugins that patch, capture or move the process.
+# Fixtures of pytest and of well-known plugins that patch, capture or move the process, or write files of the project.
 _PATCHING = (
     *("monkeypatch", "capsys", "capfd", "capsysbinary", "capfdbinary", "capteesys", "recwarn", "pytester", "testdir"),
+    # It keeps what it is told in files of the project, which are read while they are written.
+    "cache",
     *("mocker", "requests_mock", "respx_mock", "httpx_mock", "freezer", "time_machine", "fs", "socket_disabled"),
 )
 # Loops that pytest-asyncio shares among tests.

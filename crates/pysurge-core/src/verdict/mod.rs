@@ -132,6 +132,8 @@ pub struct Evidence<'a> {
     pub account: Account,
     /// What was measured.
     pub measures: &'a Measures,
+    /// Whether its iterations are tasks of an event loop: what is said of threads is then of those in flight.
+    pub coroutine: bool,
     /// Whether its load is of the closed model, in which a slow generator is not late but slow.
     pub closed_model: bool,
     /// Asked rate so far; `None` in the closed model.

@@ -199,6 +199,8 @@ fn threads_for(evidence: &Evidence<'_>, asked_per_s: f64, kept_s: f64) -> u64 {
 
 fn all_threads_were(evidence: &Evidence<'_>) -> String {
     match evidence.max_threads {
+        1 if evidence.coroutine => "the only place for an iteration in flight was".to_owned(),
+        places if evidence.coroutine => format!("all {} places for iterations in flight were", count(places)),
         1 => "the only thread was".to_owned(),
         threads => format!("all {} threads were", count(threads)),
     }
@@ -255,9 +257,14 @@ fn slow_target(symptom: &Symptom<'_>) -> Said {
         all_threads_were(evidence),
         symptom.text()
     );
+    let what = if evidence.coroutine {
+        "in flight"
+    } else {
+        "threads"
+    };
     let advice = format!(
         "response times count the wait and stand, service times do not; to let all that are due wait at the target, raise `max_duration` or \
-         `max_threads` (up to about {} threads)",
+         `max_threads` (up to about {} {what})",
         count(needed)
     );
     (CauseKind::Threads, text, advice)
@@ -276,7 +283,12 @@ fn growing(symptom: &Symptom<'_>) -> Said {
 }
 
 fn woke_late(symptom: &Symptom<'_>) -> Said {
-    let text = format!("threads woke late: {}", symptom.text());
+    let who = if symptom.evidence.coroutine {
+        "the event loop was woken late"
+    } else {
+        "threads woke late"
+    };
+    let text = format!("{who}: {}", symptom.text());
     let advice = "power saving, virtualisation or bursts of other work delay timers: see what else this machine does, or take another";
     (CauseKind::Late, text, advice.to_owned())
 }

@@ -140,6 +140,7 @@ impl Totals {
                 ..account.measured
             },
             measures: &test.measured,
+            coroutine: test.info.coroutine,
             closed_model: matches!(test.origin, Origin::Closed { .. }),
             asked_rate_per_s: summary.asked_rate_per_s,
             achieved_rate_per_s: summary.achieved_rate_per_s,
@@ -167,6 +168,7 @@ impl TestTotals {
         TestSummary {
             label: self.info.label.clone(),
             summary: self.info.summary.clone(),
+            coroutine: self.info.coroutine,
             test_class: plan.target.path().to_owned(),
             name: plan.name.clone(),
             tags: plan.tags.clone(),

@@ -22,10 +22,15 @@ pub(super) fn of_threads(test: &TestSummary, verdict: &Verdict, room: usize) -> 
     let mut lines = Vec::new();
     if is_late(test, verdict) {
         let parts = &test.lateness_parts;
+        let (no_place, waited) = if test.coroutine {
+            ("too many in flight", "waited for the event loop")
+        } else {
+            ("no free thread", "waited for the GIL")
+        };
         let pieces: Vec<String> = [
             ("woke late", &parts.woke_late),
-            ("no free thread", &parts.no_free_thread),
-            ("waited for the GIL", &parts.waited_for_gil),
+            (no_place, &parts.no_free_thread),
+            (waited, &parts.waited_for_gil),
         ]
         .into_iter()
         .filter_map(|(name, part)| Some((name, part.p99_s?)))
@@ -41,14 +46,19 @@ pub(super) fn of_threads(test: &TestSummary, verdict: &Verdict, room: usize) -> 
             100.0.. => vec!["all the time in Python and C code".to_owned()],
             percent if percent < 1.0 => vec![
                 "under 1 % in Python and C code".to_owned(),
-                "the rest blocked".to_owned(),
+                format!("the rest {}", if test.coroutine { "waiting" } else { "blocked" }),
             ],
             percent => vec![
                 format!("{percent} % in Python and C code"),
-                format!("{} % blocked", 100.0 - percent),
+                format!(
+                    "{} % {}",
+                    100.0 - percent,
+                    if test.coroutine { "waiting" } else { "blocked" }
+                ),
             ],
         };
-        lines.extend(flow("threads:", &pieces, room));
+        let who = if test.coroutine { "in flight:" } else { "threads:" };
+        lines.extend(flow(who, &pieces, room));
     }
     lines
 }

@@ -17,6 +17,7 @@ pub(super) struct Test {
     label: &'static str,
     account: Account,
     measures: Measures,
+    pub(super) coroutine: bool,
     closed: bool,
     asked_rate_per_s: f64,
     achieved_rate_per_s: f64,
@@ -39,6 +40,7 @@ impl Default for Test {
                 passed: 1_000,
                 ..Measures::default()
             },
+            coroutine: false,
             closed: false,
             asked_rate_per_s: 100.0,
             achieved_rate_per_s: 100.0,
@@ -135,6 +137,7 @@ impl Test {
             label: self.label,
             account: self.account,
             measures: &self.measures,
+            coroutine: self.coroutine,
             closed_model: self.closed,
             asked_rate_per_s: (!self.closed).then_some(self.asked_rate_per_s),
             achieved_rate_per_s: self.achieved_rate_per_s,

@@ -113,6 +113,36 @@ fn threads() {
 }
 
 #[test]
+fn coroutines_have_no_threads() {
+    let coroutine = |test: Test| Test {
+        coroutine: true,
+        ..test
+    };
+    let text = said(
+        &Machine::default(),
+        &[coroutine(
+            Test::default()
+                .service(MS, 980)
+                .and_service(2 * S, 20)
+                .late(Late::Thread, 1_500 * MS)
+                .full(20),
+        )],
+    );
+    assert!(
+        text.starts_with(
+            "buy: the target got slow, up to 2.00 s, and all 20 places for iterations in flight were busy: "
+        ),
+        "{text}"
+    );
+    assert!(text.ends_with("(up to about 202 in flight)"), "{text}");
+    let text = said(
+        &Machine::default(),
+        &[coroutine(Test::default().late(Late::Woke, 20 * MS))],
+    );
+    assert!(text.starts_with("buy: the event loop was woken late: "), "{text}");
+}
+
+#[test]
 fn the_machine() {
     check(
         &Machine::default().cpu(&[0.3, 0.32]).machine_cpu(0.97),
