@@ -13,7 +13,8 @@ use std::path::{Path, PathBuf};
 
 /// Runs a line, whose words may hold blanks written as `_`.
 fn ran(line: &str, cwd: &Path, change: impl FnOnce(&mut World)) -> Ran {
-    ran::ran(line.split(' ').map(|word| word.replace('_', " ")), cwd, change)
+    let words: Vec<String> = line.split(' ').map(|word| word.replace('_', " ")).collect();
+    ran::ran(&words, cwd, change)
 }
 
 fn folder() -> tempfile::TempDir {

@@ -102,7 +102,10 @@ fn a_coroutine_test_has_no_threads() {
     let text = render(&summary, &plain(120));
     let of_tests = text.split("──").skip(1).collect::<String>();
     assert!(of_tests.contains("in flight: "), "{of_tests}");
-    assert!(!of_tests.contains("threads: ") && !of_tests.contains("GIL"), "{of_tests}");
+    assert!(
+        !of_tests.contains("threads: ") && !of_tests.contains("GIL"),
+        "{of_tests}"
+    );
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::common::Kept;
 use pysurge_cli::{Output, World, run};
-use std::ffi::OsString;
+use std::ffi::OsStr;
 use std::path::Path;
 
 /// What a command left.
@@ -14,14 +14,10 @@ pub(crate) struct Ran {
 }
 
 /// Runs a command line in a folder, in a world that was changed before.
-pub(crate) fn ran<A: Into<OsString>>(
-    args: impl IntoIterator<Item = A>,
-    cwd: &Path,
-    change: impl FnOnce(&mut World),
-) -> Ran {
+pub(crate) fn ran(args: &[impl AsRef<OsStr>], cwd: &Path, change: impl FnOnce(&mut World)) -> Ran {
     let (stdout, stderr) = (Kept::default(), Kept::default());
     let mut world = World::new(
-        args,
+        args.iter().map(AsRef::as_ref),
         Output::new(stdout.clone(), false),
         Output::new(stderr.clone(), false),
     );
