@@ -161,3 +161,32 @@ fn a_worker_that_collects_too_little_or_unasked_is_at_fault() {
     let effects = machine.step(Input::Message(0, FromWorker::Collected(vec![Ok(vec![])])), BEGAN);
     assert_eq!(words(&effects), ["kill 0", "Notice"]);
 }
+
+#[test]
+fn what_many_tests_say_of_themselves_is_told_once() {
+    let info = |label: &str, note: Option<&str>| {
+        Ok(TestInfo {
+            label: label.into(),
+            notes: note.map(str::to_owned).into_iter().collect(),
+            ..TestInfo::default()
+        })
+    };
+    let infos = vec![
+        info("a", Some("runs alone")),
+        info("b", None),
+        info("c", Some("runs alone")),
+        info("d", Some("runs slowly")),
+        info("e", Some("runs alone")),
+    ];
+    let mut machine = supervisor(&plan(5, Some(7)), Mission::Run, 1);
+    machine.step(Input::Message(0, hello()), BEGAN);
+    let effects = machine.step(Input::Message(0, FromWorker::Loaded(infos)), BEGAN);
+    let told: Vec<_> = effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::Emit(RunEvent::Notice { text, .. }) => Some(text.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(told, ["a and 2 other tests: runs alone", "d: runs slowly"]);
+}
