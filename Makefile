@@ -10,6 +10,10 @@ WHEELS := target/wheels
 RUST_SOURCES   := $(shell find crates -name '*.rs' -o -name Cargo.toml) Cargo.toml Cargo.lock
 PYTHON_SOURCES := $(shell find python -name '*.py' -o -name '*.pyi' -o -name '*.yml') pyproject.toml
 
+# Tests that say nothing of when something happens: they may run beside each other. (One of test_worker.py logs what xdist cannot send.)
+SIDE_BY_SIDE := $(filter-out tests/unit/test_worker.py,$(wildcard tests/unit/test_*.py)) $(patsubst %,tests/test_%.py,classic data errors \
+  library library_workers open_source_suites other_versions plan prints pytest_load rehearsal targets trace)
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-rust test-python test-pythons lint bench bench-peers wheel pictures clean tools
 .DELETE_ON_ERROR:
@@ -35,7 +39,8 @@ test-python: $(STAMPS)/installed ## types, and pytest over the installed wheel
 	$(BIN)/mypy --strict python/pysurge
 	cd $(STAMPS) && $(CURDIR)/$(BIN)/python -m mypy.stubtest pysurge --mypy-config-file $(CURDIR)/pyproject.toml \
 	  --allowlist $(CURDIR)/tests/stubtest-allowlist.txt
-	$(BIN)/pytest -q tests
+	$(BIN)/pytest -q -n 3 --dist loadfile $(SIDE_BY_SIDE)
+	$(BIN)/pytest -q tests $(SIDE_BY_SIDE:%=--ignore=%)
 
 test-pythons: tools ## pytest over a wheel for every CPython 3.10 to 3.13 found on this machine
 	bash tests/every_python.sh

@@ -230,7 +230,9 @@ def candidates(owner: Any, kind: str = "class or function") -> list[str]:
     cases = [name for name in classes if issubclass(members[name], TestCase)]
     if kind == "class":
         return cases or classes
-    functions = [name for name, value in members.items() if inspect.isroutine(value) and not name.startswith("_")]
+    # What a module only imports is not what it is about.
+    own = [name for name, value in members.items() if getattr(value, "__module__", None) == getattr(owner, "__name__", "")]
+    functions = [name for name in own if inspect.isroutine(members[name]) and not name.startswith("_")]
     return [*cases, *(name for name in classes if name not in cases), *functions]
 
 

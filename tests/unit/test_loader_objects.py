@@ -155,6 +155,14 @@ def test_a_file_with_the_name_of_another_module_is_imported_all_the_same(write: 
 PROBLEMS: dict[str, tuple[str, str, dict[str, Any], str, str, str]] = {
     "no file": ("", "nowhere.py:f", {}, "not_found", "there is no file `nowhere.py`", "looked in"),
     "nothing in the file": ("def fast(): pass", "jobs.py:fist", {}, "not_found", "(jobs.py) has no `fist`", "`fast`?"),
+    "nothing alike": (
+        "from time import sleep\nfrom pysurge import check\ndef fast(): pass\ndef slow(): pass",
+        "jobs.xyz",
+        {},
+        "not_found",
+        "has no `xyz`",
+        "there is `fast`, `slow`",
+    ),
     "a module": ("def fast(): pass", "jobs", {}, "not_a_test_case", "`jobs` is a module, which cannot be", "`jobs.fast`?"),
     "a number": ("x = 1", "jobs.x", {}, "not_a_test_case", "`jobs.x` is of type int, which cannot be called", "name a class"),
     "a class without run": ("class A: pass", "jobs.A", {}, "not_a_test_case", "class `jobs.A` has no run()", "must have"),
