@@ -330,4 +330,4 @@ def test_without_pytest_it_says_what_to_install(run_pysurge):
     files = {**PROJECT, "pytest.py": "raise ModuleNotFoundError(\"No module named 'pytest'\", name='pytest')\n"}
     done = run_pysurge("run test_shop.py --rate 5 -d 1s", files)
     assert done.returncode == 2
-    assert re.search(r"-m pip install\s+'pytest>=", done.stderr)
+    assert re.search(r"-m\s+pip\s+install\s+'pytest>=", done.stderr)
