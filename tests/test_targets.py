@@ -66,6 +66,15 @@ class Plain:
         note("shutdown")
 
 
+class Served:
+    """Has an attribute called metrics that is something else."""
+
+    metrics = "http://127.0.0.1/metrics"
+
+    def run(self):
+        pass
+
+
 class Bare:
     def run(self):
         note("bare", threading.current_thread().name)
@@ -153,6 +162,11 @@ def test_any_class_with_a_run_has_its_hooks_called(run_pysurge, tmp_path):
     assert test["label"] == "<Plain kwargs={'size': 4}>"
     assert test["metrics"]["size"]["mean"] == 4
     assert test["setup"]["count"] == 3
+
+
+def test_what_is_no_dict_of_metrics_means_nothing(run_pysurge, tmp_path):
+    run_pysurge("run jobs.Served --rate 3 -d 1s", {"jobs.py": JOBS})
+    assert (one(tmp_path)["metrics"], one(tmp_path)["metrics_refused"]) == ({}, 0)
 
 
 def test_a_file_of_a_package_is_that_module(run_pysurge, tmp_path):

@@ -281,7 +281,9 @@ impl<'py> Life<'_, 'py> {
     /// The metrics of the instance, where it has any.
     pub(crate) fn metrics(&self) -> Option<Bound<'py, PyAny>> {
         if self.hooks.own_metrics {
-            return self.instance.getattr(intern!(self.py, "metrics")).ok();
+            let metrics = self.instance.getattr(intern!(self.py, "metrics")).ok();
+            // Of a class that is no `TestCase`, an attribute of that name may be anything.
+            return metrics.filter(|metrics| self.base.is_some() || metrics.is_instance_of::<PyDict>());
         }
         Some(self.base?.stored_metrics(self.py)?.into_bound(self.py))
     }

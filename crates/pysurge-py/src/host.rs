@@ -149,11 +149,6 @@ impl PyHost {
         })
     }
 
-    /// The Python half.
-    fn helpers(&self) -> &Py<PyAny> {
-        &self.helpers
-    }
-
     /// Sets up logging and the import path, once.
     fn prepare(&mut self, load: &Load) {
         (self.worker, self.debug) = (load.worker, load.debug);
@@ -359,9 +354,11 @@ impl Found<'_> {
     }
 }
 
-/// What the threads of a test are called: numbered where what it runs stands in the plan more than once.
+/// What the threads of a test are called: numbered where several tests of the plan are called alike, as the same class twice or a test of
+/// pytest with its parameters, so that a thread's name tells its test.
 fn thread_name(name: &str, load: &Load, test: usize) -> String {
-    let same = |other: &usize| load.tests[*other].target == load.tests[test].target;
+    let called = |test: usize| load.tests[test].target.short_name().split('[').next();
+    let same = |other: &usize| called(*other) == called(test);
     if (0..load.tests.len()).filter(same).count() > 1 {
         format!("{name}#{}", (0..=test).filter(same).count())
     } else {
@@ -442,7 +439,7 @@ impl Host for PyHost {
 
     fn collect(&mut self, load: &Load) -> Vec<Result<Vec<CollectedItem>, LoadError>> {
         self.prepare(load);
-        pytest::collect(self.helpers(), load)
+        pytest::collect(&self.helpers, load)
     }
 
     fn load(
@@ -452,7 +449,7 @@ impl Host for PyHost {
         rows: &[Option<Arc<Rows>>],
     ) -> Vec<Result<TestInfo, LoadError>> {
         self.prepare(load);
-        self.help("open pytest", |py, helpers| pytest::open(py, helpers, load));
+        self.help("open pytest", |_, helpers| pytest::open(helpers, load));
         let mut answers = Vec::with_capacity(load.tests.len());
         self.tests = Vec::with_capacity(load.tests.len());
         for test in 0..load.tests.len() {

@@ -105,7 +105,7 @@ fn start(helpers: &Bound<'_, PyAny>, load: &Load) -> PyResult<()> {
 }
 
 /// Opens the session of this worker for the tests of the plan that are pytest's, where there are any.
-pub(crate) fn open(_py: Python<'_>, helpers: &Bound<'_, PyAny>, load: &Load) -> PyResult<()> {
+pub(crate) fn open(helpers: &Bound<'_, PyAny>, load: &Load) -> PyResult<()> {
     let items: Vec<&PytestItem> = load
         .tests
         .iter()
