@@ -85,6 +85,9 @@ pub struct Summary {
     pub tests: Vec<TestSummary>,
     /// One entry per worker.
     pub workers: Vec<WorkerSummary>,
+    /// What befell workers while the run went on, in order; the first [`MAX_INCIDENTS`].
+    #[serde(default)]
+    pub incidents: Vec<Incident>,
     /// The machine that the load came from.
     pub machine: MachineSummary,
     /// Every test's figures over time, in at most [`MAX_BLOCKS`] blocks of one length but for the last; empty while the run goes on. What
@@ -285,6 +288,38 @@ pub struct ChangeSummary {
     pub factor: f64,
 }
 
+/// Incidents that a summary lists.
+pub const MAX_INCIDENTS: usize = 200;
+
+/// Something that befell a worker while the run went on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Incident {
+    /// When, in seconds since the start.
+    pub at_s: f64,
+    /// The worker's number, from 0.
+    pub worker: u32,
+    /// Its process id; absent where there was no process.
+    pub pid: Option<u32>,
+    /// What happened.
+    pub kind: IncidentKind,
+    /// The same for a reader, a sentence without a full stop.
+    pub text: String,
+}
+
+/// What may befall a worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum IncidentKind {
+    /// It was lost; what it had begun and not told is lost with it.
+    Lost,
+    /// The others took over its part of the load.
+    TakenOver,
+    /// A worker that was started in its place took its part back.
+    Replaced,
+    /// No worker will be started in its place any more.
+    GivenUp,
+}
+
 /// The model of a test's load.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -378,6 +413,9 @@ pub struct TestSummary {
     pub failures: Vec<FailureFigures>,
     /// Failures of further kinds than are kept.
     pub failures_overflow: u64,
+    /// Iterations that ran longer than the test's `max_duration`, measured or not; however they ended.
+    #[serde(default)]
+    pub overran: u64,
     /// The slowest iterations by response time, the slowest first.
     pub slowest: Vec<ExhibitFigures>,
     /// The first iterations that failed.
@@ -667,6 +705,9 @@ pub enum WorkerEnd {
 pub struct WorkerSummary {
     /// Its number, from 0.
     pub worker: u32,
+    /// How many workers of this number were lost before it took their place.
+    #[serde(default)]
+    pub life: u32,
     /// Its process id.
     pub pid: u32,
     /// How it ended.

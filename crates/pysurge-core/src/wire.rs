@@ -7,8 +7,9 @@
 //! Order of a run: `Hello`, `Load`, `Loaded`, `Prepare`, `Prepared`, `Start`, `Snapshot`…, `Stop`, `Drained`, `Done`, end of
 //! file. Of a rehearsal: `Rehearse`, `Rehearsed`… stand in place of `Start` and the snapshots, or, in a run that is rehearsed, before them in
 //! worker 0. Of a collection: `Collect`, `Collected` in place of all from `Load` on to the stop.
-//! A `Stop` may come at any time after `Hello` and again with nearer deadlines; never with later ones. A `Change` comes only
-//! between `Start` and `Stop`, and before the instant it is for unless the machine is very busy.
+//! A `Stop` may come at any time after `Hello` and again with nearer deadlines; never with later ones. A `Change` or a `Deal` comes only
+//! between `Start` and `Stop`, and before the instant it is for unless the machine is very busy. A worker that replaces a lost one is led
+//! the same way; its `Start` names the start of the run, and what was changed since.
 
 use crate::event::Stream;
 use crate::failure::FailureKey;
@@ -16,10 +17,14 @@ use crate::measure::Measures;
 use crate::plan::{PytestItem, Samples, TestPlan};
 use crate::rate::Rate;
 use crate::schedule::{Change, Stripe};
+use crate::users::Lot;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// The version of these messages.
-pub const PROTOCOL: u32 = 4;
+pub const PROTOCOL: u32 = 5;
+
+/// New deals that one run may have at most; when so many workers were lost, none is replaced any more.
+pub const MAX_DEALS: u32 = 10_000;
 
 /// The largest payload of a frame. A snapshot of a hundred tests with full histograms has about 4 MiB.
 pub const MAX_FRAME_BYTES: usize = 64 * 1024 * 1024;
@@ -39,6 +44,9 @@ pub enum ToWorker {
     Start(Start),
     /// Go on otherwise from an instant on: paused, or at another multiple of the planned rates.
     Change(Change),
+    /// Per test: from an instant on this worker has another part of it, because workers were lost or have come back. `None` where nothing
+    /// changes.
+    Deal(Vec<Option<Deal>>),
     /// Start nothing more and come to an end by the deadlines given.
     Stop(Stop),
 }
@@ -71,12 +79,43 @@ pub struct Start {
     pub at_ns: u64,
     /// How long iterations are planned, from the start; `None`: until told to stop.
     pub duration_ns: Option<u64>,
-    /// Per test: this worker's part of its arrivals; `None` where this worker does not run it.
-    pub stripes: Vec<Option<Stripe>>,
+    /// Per test: this worker's part of it; `None` where this worker does not run it.
+    pub deals: Vec<Option<Deal>>,
+    /// What was changed since the start of the run, in order.
+    pub changes: Vec<Change>,
     /// Per test with a shape: its samples, the same in every worker. Empty or `None` where there is nothing to tell.
     pub shapes: Vec<Option<Samples>>,
     /// Whether every single iteration is to be told, by [`FromWorker::Iterations`].
     pub iterations: bool,
+}
+
+/// A worker's part of a test from some point of the plan on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Deal {
+    /// Of a schedule.
+    Arrivals {
+        /// The first arrival that it is about, by its number over all workers.
+        from: u64,
+        /// This worker's part of those from there on.
+        stripe: Stripe,
+    },
+    /// Of the closed model.
+    Users {
+        /// From when on, nanoseconds of run time.
+        at_ns: u64,
+        /// This worker's users and what they do.
+        lot: Lot,
+    },
+}
+
+impl Deal {
+    /// Which part it is.
+    pub fn stripe(&self) -> Stripe {
+        match self {
+            Self::Arrivals { stripe, .. } => *stripe,
+            Self::Users { lot, .. } => lot.stripe,
+        }
+    }
 }
 
 /// By when a worker is to end. All instants are nanoseconds of `CLOCK_MONOTONIC`.
@@ -118,6 +157,8 @@ pub enum FromWorker {
     Log(LogRecord),
     /// A line that Python code printed.
     Printed(PrintedLine),
+    /// Nothing has got on for long because one thread holds the interpreter. Told once, by a thread that needs no interpreter.
+    Frozen(Frozen),
 }
 
 /// Who a worker is.
@@ -133,6 +174,15 @@ pub struct Hello {
     pub python: String,
     /// Whether that interpreter runs without a GIL.
     pub free_threaded: bool,
+}
+
+/// A worker in which nothing gets on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Frozen {
+    /// How long nobody has got the interpreter, nanoseconds.
+    pub held_ns: u64,
+    /// The stacks of its threads as far as they could be had without the interpreter; may be empty.
+    pub stacks: String,
 }
 
 /// What a test case says of itself once it is instantiated.
@@ -244,6 +294,8 @@ pub struct Snapshot {
     pub gil_wait_ns: u64,
     /// How long the whole process stood still, stopped or without a core, as far as it noticed, nanoseconds, cumulative.
     pub stood_still_ns: u64,
+    /// How many [`ToWorker::Deal`] this worker had heeded when it took this.
+    pub deals: u32,
 }
 
 /// One test's part of a [`Snapshot`].
@@ -265,6 +317,10 @@ pub struct TestSnapshot {
     pub max_threads: u32,
     /// Whether the system refused to make a thread.
     pub threads_refused: bool,
+    /// Iterations that have run longer than the test's `max_duration`, cumulative, measured or not.
+    pub overran: u64,
+    /// Of these, those that run now.
+    pub overrunning: u32,
 }
 
 /// The measured iterations of a test, or those of its warm-up.
@@ -410,7 +466,7 @@ impl FrameDecoder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::Model;
+    use crate::plan::{ClosedModel, Model, Wait};
     use crate::rate::Rate;
     use crate::schedule::Factor;
     use crate::value::Value;
@@ -444,11 +500,22 @@ mod tests {
             grace_ends_ns: 3,
             shutdown_timeout_ns: 4,
         };
-        let stripes = vec![
+        let stripe = Stripe {
+            worker: 1,
+            workers: 3,
+        };
+        let model = ClosedModel {
+            users: 7,
+            wait: Wait::None,
+            ramp_up_ns: 0,
+            seed: 0,
+        };
+        let deals = vec![
             None,
-            Some(Stripe {
-                worker: 1,
-                workers: 3,
+            Some(Deal::Arrivals { from: 5, stripe }),
+            Some(Deal::Users {
+                at_ns: 9,
+                lot: Lot::at_start(&model, stripe, Some(100)),
             }),
         ];
         vec![
@@ -457,7 +524,8 @@ mod tests {
             ToWorker::Start(Start {
                 at_ns: 7,
                 duration_ns: None,
-                stripes,
+                deals: deals.clone(),
+                changes: vec![],
                 shapes: vec![
                     None,
                     Some(Samples {
@@ -473,6 +541,7 @@ mod tests {
                 paused: true,
                 factor: Factor::ONE,
             }),
+            ToWorker::Deal(deals),
             ToWorker::Stop(stop),
         ]
     }

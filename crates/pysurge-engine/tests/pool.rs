@@ -8,7 +8,7 @@ use pysurge_core::failure::{FailureKey, Phase as Where};
 use pysurge_core::plan::{ClosedModel, Wait};
 use pysurge_core::rate::Rate;
 use pysurge_core::schedule::{Change, Factor, Phase, Schedule, Stripe};
-use pysurge_core::users::Users;
+use pysurge_core::users::{Lot, Users};
 use pysurge_engine::{Attachment, Pool, PoolSettings, Probe, TestCase, Unattached, Work, clock};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -283,7 +283,8 @@ fn users(users: u32, iterations: Option<u64>) -> Work {
         ramp_up_ns: 0,
         seed: 0,
     };
-    Work::closed(Users::new(model, Stripe::WHOLE, 0, None, iterations))
+    let lot = Lot::at_start(&model, Stripe::WHOLE, iterations);
+    Work::closed(Users::new(model, lot, 0, None, 0))
 }
 
 #[test]
@@ -527,7 +528,8 @@ fn turns_of_users_have_numbers_of_their_own() {
     let numbers = Arc::default();
     for worker in 0..2 {
         let stripe = Stripe { worker, workers: 2 };
-        let users = Users::new(model.clone(), stripe, 0, None, Some(50));
+        let lot = Lot::at_start(&model, stripe, Some(50));
+        let users = Users::new(model.clone(), lot, 0, None, 0);
         let work = Work::closed(users).warming_up_until(1_000_000);
         Running::start_work(work, 2, Numbers(Arc::clone(&numbers))).join();
     }

@@ -10,7 +10,7 @@ use pysurge_core::failure::Phase;
 use pysurge_core::plan::{ClosedModel, Wait};
 use pysurge_core::rate::Rate;
 use pysurge_core::schedule::{Change, Factor, Stripe};
-use pysurge_core::users::Users;
+use pysurge_core::users::{Lot, Users};
 use pysurge_engine::{LoopClock, Pool, PoolCounts, PoolSettings, Task, Work, clock};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -193,7 +193,8 @@ fn users(users: u32, wait: Wait, iterations: Option<u64>) -> Work {
         ramp_up_ns: 0,
         seed: 0,
     };
-    Work::closed(Users::new(model, Stripe::WHOLE, 0, None, iterations))
+    let lot = Lot::at_start(&model, Stripe::WHOLE, iterations);
+    Work::closed(Users::new(model, lot, 0, None, 0))
 }
 
 #[test]

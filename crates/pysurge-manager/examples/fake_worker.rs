@@ -10,11 +10,11 @@ mod known;
 use pysurge_core::measure::Measures;
 use pysurge_core::plan::{Model, Samples, Source, TestPlan};
 use pysurge_core::rate::Rate;
-use pysurge_core::schedule::{Change, Course, Stripe, StripedSchedule};
+use pysurge_core::schedule::{Change, Course, Hand, StripedSchedule};
 use pysurge_core::users::{Due, Users};
 use pysurge_core::wire::{
-    FrameDecoder, FromWorker, Hello, IterationRecord, Load, LoadError, LoadFault, PROTOCOL, PartSnapshot,
-    Rehearsed, Snapshot, Start, StartupError, Stop, TestInfo, TestSnapshot, ToWorker, encode,
+    Deal, FrameDecoder, FromWorker, Hello, IterationRecord, Load, LoadError, LoadFault, PROTOCOL,
+    PartSnapshot, Rehearsed, Snapshot, Start, StartupError, Stop, TestInfo, TestSnapshot, ToWorker, encode,
 };
 use pysurge_core::{NANOS_PER_SEC, VERSION};
 use rustix::process::{Signal, getpid, kill_process};
@@ -58,6 +58,7 @@ fn main() -> ExitCode {
         number: 0,
         load: None,
         sequence: 0,
+        deals: 0,
     };
     worker.live();
     ExitCode::SUCCESS
@@ -91,6 +92,7 @@ struct Fake {
     number: u32,
     load: Option<Load>,
     sequence: u64,
+    deals: u32,
 }
 
 impl Fake {
@@ -130,7 +132,7 @@ impl Fake {
                 ToWorker::Prepare => self.prepare(),
                 ToWorker::Rehearse => self.rehearse(),
                 ToWorker::Start(start) => return self.fire(&start),
-                ToWorker::Change(_) => {}
+                ToWorker::Change(_) | ToWorker::Deal(_) => {}
                 ToWorker::Stop(_) => return self.end(Snapshot::default()),
             }
         }
@@ -225,6 +227,14 @@ impl Fake {
             }
             match self.inbox.recv_timeout(SNAPSHOT_INTERVAL) {
                 Ok(ToWorker::Stop(told)) => stop = Some(told),
+                Ok(ToWorker::Deal(deals)) => {
+                    for (feed, deal) in feeds.iter_mut().zip(deals) {
+                        if let (Some(feed), Some(deal)) = (feed, deal) {
+                            feed.deal(&deal, &course);
+                        }
+                    }
+                    self.deals += 1;
+                }
                 Ok(ToWorker::Change(change)) => {
                     course.apply(change);
                     for feed in feeds.iter_mut().flatten() {
@@ -295,6 +305,7 @@ impl Fake {
             tests: tests.collect(),
             cpu_ns: 1_000_000,
             rss_bytes: 10_000_000,
+            deals: self.deals,
             ..Snapshot::default()
         };
         self.sequence += 1;
@@ -327,9 +338,8 @@ fn shape_of(test: &TestPlan, duration_ns: Option<u64>) -> Option<Samples> {
 /// Where the iterations of one test come from, and how many were told.
 struct Feed {
     origin: Origin,
-    /// The test's place in the plan, and this worker's part of it.
+    /// The test's place in the plan.
     test: u32,
-    stripe: Stripe,
     /// Durations are those of `known.rs`.
     known: bool,
     /// Iterations, where their durations are known.
@@ -347,7 +357,7 @@ enum Origin {
 
 fn feeds(load: &Load, start: &Start, known: bool) -> Vec<Option<Feed>> {
     let count = u32::try_from(load.tests.len()).expect("few tests");
-    let feed = |position: u32, stripe: Stripe| {
+    let feed = |position: u32, deal: &Deal| {
         let place = position as usize;
         let mut test = load.tests[place].clone();
         if let Model::Open(open) = &mut test.model
@@ -355,20 +365,34 @@ fn feeds(load: &Load, start: &Start, known: bool) -> Vec<Option<Feed>> {
         {
             shape.samples.clone_from(&start.shapes[place]);
         }
-        let origin = match (&test.model, test.schedule(position, count, start.duration_ns)) {
-            (Model::Closed(model), _) => Origin::Closed(Users::new(
-                model.clone(),
-                stripe,
-                test.start_delay_ns,
-                test.end_ns(start.duration_ns),
-                test.iterations,
-            )),
-            (_, schedule) => Origin::Open(schedule.expect("an open model").stripe(stripe)),
+        let mut course = Course::default();
+        for change in &start.changes {
+            course.apply(*change);
+        }
+        let origin = match (&test.model, deal) {
+            (Model::Closed(model), Deal::Users { at_ns, lot }) => {
+                let (from_ns, end_ns) = (test.start_delay_ns, test.end_ns(start.duration_ns));
+                let now_ns = course.plan_ns(*at_ns);
+                let mut users = Users::new(model.clone(), lot.clone(), from_ns, end_ns, now_ns);
+                users.scale(course.now().factor, now_ns);
+                Origin::Closed(users)
+            }
+            (Model::Open(_), Deal::Arrivals { from, stripe }) => {
+                let mut schedule = test
+                    .schedule(position, count, start.duration_ns)
+                    .expect("an open model");
+                for change in &start.changes {
+                    schedule.change(*change);
+                }
+                let mut hand = Hand::empty();
+                hand.deal(*from, Some(*stripe));
+                Origin::Open(schedule.stripe(hand))
+            }
+            _ => panic!("a deal for another model"),
         };
         Feed {
             origin,
             test: position,
-            stripe,
             known,
             single: Vec::new(),
             warmup_ends_ns: test.warmup_ends_ns(),
@@ -376,13 +400,23 @@ fn feeds(load: &Load, start: &Start, known: bool) -> Vec<Option<Feed>> {
             told: [0; 2],
         }
     };
-    let stripes = (0u32..).zip(&start.stripes);
-    stripes
-        .map(|(position, stripe)| stripe.map(|stripe| feed(position, stripe)))
+    let deals = (0u32..).zip(&start.deals);
+    deals
+        .map(|(position, deal)| deal.as_ref().map(|deal| feed(position, deal)))
         .collect()
 }
 
 impl Feed {
+    fn deal(&mut self, deal: &Deal, course: &Course) {
+        match (&mut self.origin, deal) {
+            (Origin::Open(schedule), Deal::Arrivals { from, stripe }) => schedule.deal(*from, *stripe),
+            (Origin::Closed(users), Deal::Users { at_ns, lot }) => {
+                users.deal(lot.clone(), course.plan_ns(*at_ns));
+            }
+            _ => panic!("a deal for another model"),
+        }
+    }
+
     fn change(&mut self, change: Change, course: &Course) {
         match &mut self.origin {
             Origin::Open(schedule) => schedule.change(change),
@@ -443,7 +477,10 @@ impl Feed {
 
     /// An iteration of a test without warm-up, the so-manieth of this worker.
     fn measure(&mut self, nth: u64, measures: &mut Measures) {
-        let number = nth * u64::from(self.stripe.workers) + u64::from(self.stripe.worker);
+        let Origin::Open(schedule) = &self.origin else {
+            panic!("single iterations are told of schedules")
+        };
+        let number = schedule.hand().number_of(nth).expect("it was planned");
         let (service_ns, lateness_ns) = (known::service_ns(number), known::lateness_ns(number));
         measures.service_time.record(service_ns);
         measures.lateness.record(lateness_ns);

@@ -304,6 +304,7 @@ impl World<'_> {
             }
             ToWorker::Start(start) => self.start(number, start),
             ToWorker::Change(change) => self.change(number, change),
+            ToWorker::Deal(_) => {}
             ToWorker::Stop(stop) => self.stop(number, stop),
         }
     }
@@ -388,7 +389,7 @@ impl World<'_> {
     fn say_iterations(&mut self, number: usize) {
         let run = self.actors[number].run.as_ref();
         let start = run.map(|run| &run.start).filter(|start| start.iterations);
-        let runs = start.and_then(|start| start.stripes.iter().position(Option::is_some));
+        let runs = start.and_then(|start| start.deals.iter().position(Option::is_some));
         if let Some(test) = runs {
             let told = IterationRecord {
                 test: u32::try_from(test).unwrap(),

@@ -476,5 +476,6 @@ fn name_of(message: &FromWorker) -> &'static str {
         FromWorker::Done => "Done",
         FromWorker::Log(_) => "Log",
         FromWorker::Printed(_) => "Printed",
+        FromWorker::Frozen(_) => "Frozen",
     }
 }

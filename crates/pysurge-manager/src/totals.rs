@@ -25,8 +25,8 @@ use pysurge_core::account::Account;
 use pysurge_core::measure::Measures;
 use pysurge_core::plan::{ClosedModel, Model, Plan};
 use pysurge_core::schedule::{Change, Course, Schedule, Stripe};
-use pysurge_core::users::share_of_iterations;
-use pysurge_core::wire::{IterationRecord, PartSnapshot, TestInfo, TestSnapshot};
+use pysurge_core::users::{Lot, share_of_iterations};
+use pysurge_core::wire::{Deal, IterationRecord, PartSnapshot, TestInfo, TestSnapshot};
 use rows::Rows;
 use std::ops::AddAssign;
 
@@ -157,10 +157,21 @@ impl Totals {
         self.tests.iter().filter(|test| test.runs()).count()
     }
 
-    /// What a worker is to fire, per test.
-    pub(crate) fn stripes_of(&self, worker: usize) -> Vec<Option<Stripe>> {
-        let share = |test: &TestTotals| test.shares[worker].as_ref().map(|share| share.stripe);
-        self.tests.iter().map(share).collect()
+    /// What a worker is to fire from the start on, per test.
+    pub(crate) fn deals_of(&self, worker: usize) -> Vec<Option<Deal>> {
+        let deal = |test: &TestTotals| {
+            let stripe = test.shares[worker].as_ref()?.stripe;
+            Some(match &test.origin {
+                Origin::Open { .. } => Deal::Arrivals { from: 0, stripe },
+                Origin::Closed {
+                    model, iterations, ..
+                } => Deal::Users {
+                    at_ns: 0,
+                    lot: Lot::at_start(model, stripe, *iterations),
+                },
+            })
+        };
+        self.tests.iter().map(deal).collect()
     }
 
     /// All stripes of each test.

@@ -5,7 +5,7 @@
 use pysurge_core::plan::{Model, TestPlan};
 use pysurge_core::rate::Rate;
 use pysurge_core::schedule::Stripe;
-use pysurge_core::wire::{FrameDecoder, FromWorker, Load, Start, ToWorker, encode};
+use pysurge_core::wire::{Deal, FrameDecoder, FromWorker, Load, Start, ToWorker, encode};
 use pysurge_engine::clock;
 use std::io::{Read, Write};
 use std::net::Shutdown;
@@ -77,7 +77,11 @@ impl Led {
         self.tell(&ToWorker::Start(Start {
             at_ns: clock::now_ns(),
             duration_ns: None,
-            stripes: vec![Some(Stripe::WHOLE)],
+            deals: vec![Some(Deal::Arrivals {
+                from: 0,
+                stripe: Stripe::WHOLE,
+            })],
+            changes: vec![],
             shapes: vec![],
             iterations: false,
         }));

@@ -175,6 +175,7 @@ pub(crate) fn source(path: String, tests: Vec<Vec<Cells>>) -> Source {
         account: all,
         tests: summaries,
         workers: Vec::new(),
+        incidents: Vec::new(),
         machine: MachineSummary::default(),
         blocks: Vec::new(),
         samples_dropped: 0,

@@ -8,13 +8,16 @@
 //!
 //! Worker `w` of `W` takes every `k` with `k mod W = w`: the workers need no coordination, together they fire exactly
 //! the plan of one, and 1.0.1's staggering of processes falls out of the arithmetic. The phase staggers the tests
-//! against each other. Source of the striping: k6's execution segments.
+//! against each other. When workers die or come back, stripes are dealt anew from a stated arrival on ([`Hand`]).
+//! Source of the striping: k6's execution segments.
 
 mod course;
+mod hand;
 mod poisson;
 mod profile;
 
 pub use course::{CHANGE_LEAD_NS, Change, Course, Factor, FactorError, NOT_IN_SIGHT};
+pub use hand::Hand;
 pub use profile::{Profile, UNIT};
 
 use crate::rate::Rate;
@@ -333,10 +336,10 @@ impl Schedule {
     }
 
     /// The arrivals that one worker fires.
-    pub fn stripe(self, stripe: Stripe) -> StripedSchedule {
+    pub fn stripe(self, hand: impl Into<Hand>) -> StripedSchedule {
         StripedSchedule {
             schedule: self,
-            stripe,
+            hand: hand.into(),
         }
     }
 }
@@ -345,7 +348,7 @@ impl Schedule {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StripedSchedule {
     schedule: Schedule,
-    stripe: Stripe,
+    hand: Hand,
 }
 
 impl StripedSchedule {
@@ -357,17 +360,17 @@ impl StripedSchedule {
     /// As [`StripedSchedule::planned_ns`], for callers that ask often.
     #[inline]
     pub fn planned_ns_with(&self, j: u64, memo: &mut Memo) -> Option<u64> {
-        self.schedule.planned_ns_with(self.stripe.number_of(j)?, memo)
+        self.schedule.planned_ns_with(self.hand.number_of(j)?, memo)
     }
 
     /// How many of this worker's arrivals are planned strictly before `t_ns`.
     pub fn count_before(&self, t_ns: u64) -> u64 {
-        self.stripe.share_of(self.schedule.count_before(t_ns))
+        self.hand.share_of(self.schedule.count_before(t_ns))
     }
 
     /// The same up to an instant of plan time.
     pub fn count_before_plan(&self, plan_ns: u64) -> u64 {
-        self.stripe.share_of(self.schedule.count_before_plan(plan_ns))
+        self.hand.share_of(self.schedule.count_before_plan(plan_ns))
     }
 
     /// How many of this worker's arrivals are planned in all; `None` where the schedule is open-ended.
@@ -382,14 +385,19 @@ impl StripedSchedule {
         self.schedule.change(change);
     }
 
+    /// From arrival `from` on, its number over all workers, this worker fires another stripe.
+    pub fn deal(&mut self, from: u64, stripe: Stripe) {
+        self.hand.deal(from, Some(stripe));
+    }
+
     /// The whole test's schedule.
     pub fn schedule(&self) -> &Schedule {
         &self.schedule
     }
 
     /// Which part of it this is.
-    pub fn striping(&self) -> Stripe {
-        self.stripe
+    pub fn hand(&self) -> &Hand {
+        &self.hand
     }
 }
 

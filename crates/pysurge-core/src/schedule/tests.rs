@@ -214,7 +214,7 @@ proptest! {
         for worker in 0..workers {
             let stripe = schedule.clone().stripe(Stripe { worker, workers });
             let share = stripe.count_before(t_ns);
-            dealt.extend((0..share).map(|j| (stripe.planned_ns(j).unwrap(), stripe.striping().number_of(j).unwrap())));
+            dealt.extend((0..share).map(|j| (stripe.planned_ns(j).unwrap(), stripe.hand().number_of(j).unwrap())));
         }
         dealt.sort_by_key(|(_, k)| *k);
         let whole: Vec<_> = (0..count).map(|k| (schedule.planned_ns(k).unwrap(), k)).collect();

@@ -50,6 +50,7 @@ pub(super) fn summary(account: Account, service_s: f64, causes: Vec<Cause>) -> S
             ..TestSummary::default()
         }],
         workers: Vec::new(),
+        incidents: Vec::new(),
         machine: MachineSummary::default(),
         blocks: Vec::new(),
         samples_dropped: 0,

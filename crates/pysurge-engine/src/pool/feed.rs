@@ -2,13 +2,14 @@
 //! the claiming thread and no other.
 //!
 //! In the open model a claim is one compare-and-swap on a [`Cursor`]: the index of the next arrival, and the epoch of the schedule. What a
-//! thread knows of the schedule is its own [`View`]; a live change begins a new epoch, so nobody can claim by what is no longer true, and
+//! thread knows of the schedule is its own [`View`]; a live change or a new deal begins a new epoch, so nobody can claim by what is no longer true, and
 //! whose arrivals are warm-up follows from their index alone. In the closed model a short lock guards the users; it is never held across a
 //! wait.
 
 use parking_lot::Mutex;
 use pysurge_core::schedule::{Change, Course, Memo, NOT_IN_SIGHT, StripedSchedule};
 use pysurge_core::users::{Due, Turn, Users};
+use pysurge_core::wire::Deal;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -25,7 +26,7 @@ pub struct Work {
 #[derive(Debug, Clone)]
 enum Kind {
     Open(StripedSchedule),
-    Closed(Users),
+    Closed(Users, Course),
 }
 
 impl Work {
@@ -40,8 +41,13 @@ impl Work {
 
     /// Users who take turns.
     pub fn closed(users: Users) -> Self {
+        Self::closed_since(users, Course::default())
+    }
+
+    /// Users who take turns in a run that was changed before.
+    pub fn closed_since(users: Users, course: Course) -> Self {
         Self {
-            kind: Kind::Closed(users),
+            kind: Kind::Closed(users, course),
             warmup_ends_ns: 0,
             max_lateness_ns: None,
         }
@@ -182,7 +188,8 @@ impl Cursor {
         self.0 & ((1 << Self::INDEX_BITS) - 1)
     }
 
-    /// Counts the changes. A run has fewer of them than there are epochs, see [`pysurge_core::control::MAX_CHANGES`].
+    /// Counts the changes and the deals. A run has fewer of them than there are epochs, see [`pysurge_core::control::MAX_CHANGES`] and
+    /// [`pysurge_core::wire::MAX_DEALS`].
     fn epoch(self) -> u64 {
         (self.0 & !Self::CLOSED) >> Self::INDEX_BITS
     }
@@ -245,10 +252,10 @@ impl Feed {
                     skipped: Mutex::default(),
                 })
             }
-            Kind::Closed(users) => Source::Closed(Mutex::new(Closed {
+            Kind::Closed(users, course) => Source::Closed(Mutex::new(Closed {
                 users,
                 claimed: Parted::default(),
-                course: Course::default(),
+                course,
                 shut: false,
             })),
         };
@@ -299,7 +306,7 @@ impl Feed {
                 return Next::Run(Claim {
                     planned_ns,
                     part: part_of(next < known.warmup),
-                    number: known.schedule.striping().number_of(next),
+                    number: known.schedule.hand().number_of(next),
                     ends_ns: self.start_ns.saturating_add(known.ends_ns),
                     turn: None,
                 });
@@ -407,13 +414,30 @@ impl Feed {
     /// Changes what is planned from an instant on.
     pub(super) fn change(&self, change: Change) {
         match &self.source {
-            Source::Open(open) => open.change(change, self.warmup_ends_ns),
+            Source::Open(open) => {
+                open.renew(self.warmup_ends_ns, |schedule| schedule.change(change));
+            }
             Source::Closed(closed) => {
                 let mut closed = closed.lock();
                 closed.course.apply(change);
                 let plan_ns = closed.course.plan_ns(change.at_ns);
                 closed.users.scale(change.factor, plan_ns);
             }
+        }
+    }
+
+    /// From some point of the plan on this worker has another part of it. One that is for the other model changes nothing.
+    pub(super) fn deal(&self, deal: &Deal) {
+        match (&self.source, deal) {
+            (Source::Open(open), Deal::Arrivals { from, stripe }) => {
+                open.renew(self.warmup_ends_ns, |schedule| schedule.deal(*from, *stripe));
+            }
+            (Source::Closed(closed), Deal::Users { at_ns, lot }) => {
+                let mut closed = closed.lock();
+                let plan_ns = closed.course.plan_ns(*at_ns);
+                closed.users.deal(lot.clone(), plan_ns);
+            }
+            _ => {}
         }
     }
 
@@ -521,10 +545,11 @@ impl Open {
         }
     }
 
-    fn change(&self, change: Change, warmup_ends_ns: u64) {
+    /// Begins a new epoch, in which something else is planned or this worker has another part of it.
+    fn renew(&self, warmup_ends_ns: u64, alter: impl FnOnce(&mut StripedSchedule)) {
         let mut known = self.known.lock();
         let mut schedule = known.schedule.clone();
-        schedule.change(change);
+        alter(&mut schedule);
         let planned = schedule.count_before_plan(warmup_ends_ns);
         loop {
             let cursor = self.cursor();

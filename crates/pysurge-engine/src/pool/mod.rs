@@ -38,6 +38,7 @@ use late::{Before, Leader, Waited};
 use parking_lot::Mutex;
 use pysurge_core::measure::Measures;
 use pysurge_core::schedule::{Change, NOT_IN_SIGHT};
+use pysurge_core::wire::Deal;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::thread::Thread;
@@ -514,8 +515,19 @@ impl Pool {
 
     /// Goes on otherwise from an instant on, with at most so many threads.
     pub fn change(&self, change: Change, max_threads: u32) {
-        self.max_threads.store(max_threads, Ordering::Relaxed);
         self.feed.change(change);
+        self.go_on(max_threads);
+    }
+
+    /// Has another part of the plan from some point on, with at most so many threads.
+    pub fn deal(&self, deal: &Deal, max_threads: u32) {
+        self.feed.deal(deal);
+        self.go_on(max_threads);
+    }
+
+    /// What is planned is not what it was.
+    fn go_on(&self, max_threads: u32) {
+        self.max_threads.store(max_threads, Ordering::Relaxed);
         self.wake_leader();
         // Nobody may be there to notice: all threads run, or nothing seemed to be left and they have ended.
         if self.waiting.load(Ordering::Relaxed) == 0 {

@@ -13,11 +13,11 @@ use parking_lot::{Condvar, Mutex};
 use pysurge_core::capacity::{pool_size, tasks_size};
 use pysurge_core::plan::{DEFAULT_MAX_DURATION_NS, LatePolicy, Model, TestPlan};
 use pysurge_core::rate::Rate;
-use pysurge_core::schedule::{Change, Factor, Phase, Schedule, Stripe};
+use pysurge_core::schedule::{Change, Course, Factor, Hand, Phase, Schedule, Stripe};
 use pysurge_core::users::Users;
 use pysurge_core::wire::{
-    FrameDecoder, FromWorker, Hello, Load, LoadError, LogRecord, PROTOCOL, Rehearsed, Start, StartupError,
-    Stop, TestInfo, ToWorker,
+    Deal, FrameDecoder, FromWorker, Hello, Load, LoadError, LogRecord, PROTOCOL, Rehearsed, Start,
+    StartupError, Stop, TestInfo, ToWorker,
 };
 use std::collections::VecDeque;
 use std::io::Read;
@@ -75,13 +75,22 @@ struct Inbox {
 }
 
 /// What a live change needs to know of the tests: their pools, once there are any, and how many threads each may have.
-#[derive(Default)]
 struct Fired {
     pools: Vec<Option<Arc<Pool>>>,
     sizes: Vec<Sizing>,
-    /// Changes that came before the pools were made.
-    early: Vec<Change>,
+    /// What all rates are multiplied by.
+    factor: Factor,
+    /// What came before the pools were made.
+    early: Vec<News>,
+    /// New deals that were heeded.
+    deals: u32,
     started: bool,
+}
+
+/// What goes on otherwise.
+enum News {
+    Change(Change),
+    Deal(Vec<Option<Deal>>),
 }
 
 /// What the number of a test's threads follows from, or of its tasks in flight.
@@ -108,10 +117,36 @@ impl Sizing {
 }
 
 impl Fired {
-    fn apply(&self, change: Change) {
-        for (pool, sizing) in self.pools.iter().zip(&self.sizes) {
-            if let Some(pool) = pool {
-                pool.change(change, sizing.threads(change.factor));
+    fn new() -> Self {
+        Self {
+            pools: Vec::new(),
+            sizes: Vec::new(),
+            factor: Factor::ONE,
+            early: Vec::new(),
+            deals: 0,
+            started: false,
+        }
+    }
+
+    fn apply(&mut self, news: News) {
+        match news {
+            News::Change(change) => {
+                self.factor = change.factor;
+                for (pool, sizing) in self.pools.iter().zip(&self.sizes) {
+                    if let Some(pool) = pool {
+                        pool.change(change, sizing.threads(change.factor));
+                    }
+                }
+            }
+            News::Deal(deals) => {
+                let of_tests = self.pools.iter().zip(&mut self.sizes).zip(deals);
+                for ((pool, sizing), deal) in of_tests {
+                    if let (Some(pool), Some(deal)) = (pool, deal) {
+                        sizing.stripe = deal.stripe();
+                        pool.deal(&deal, sizing.threads(self.factor));
+                    }
+                }
+                self.deals += 1;
             }
         }
     }
@@ -143,13 +178,18 @@ impl Shared {
     }
 
     /// Heeds a change at once, on the reader's thread: it must not wait for user code.
-    fn change(&self, change: Change) {
+    fn go_on(&self, news: News) {
         let mut fired = self.fired.lock();
         if fired.started {
-            fired.apply(change);
+            fired.apply(news);
         } else {
-            fired.early.push(change);
+            fired.early.push(news);
         }
+    }
+
+    /// How many new deals were heeded.
+    pub(super) fn deals(&self) -> u32 {
+        self.fired.lock().deals
     }
 
     fn stopped_by(&self, stop: Stop) {
@@ -240,7 +280,7 @@ pub fn serve(host: &mut impl Host, channel: UnixStream, lifeline: Lifeline) -> s
     let shared = Arc::new(Shared {
         inbox: Mutex::default(),
         changed: Condvar::new(),
-        fired: Mutex::default(),
+        fired: Mutex::new(Fired::new()),
         outbox,
         lifeline,
     });
@@ -285,7 +325,8 @@ fn read(shared: &Shared, mut channel: UnixStream) {
         loop {
             match decoder.next_message() {
                 Ok(Some(ToWorker::Stop(stop))) => shared.stopped_by(stop),
-                Ok(Some(ToWorker::Change(change))) => shared.change(change),
+                Ok(Some(ToWorker::Change(change))) => shared.go_on(News::Change(change)),
+                Ok(Some(ToWorker::Deal(deals))) => shared.go_on(News::Deal(deals)),
                 Ok(Some(message)) => shared.command(Command::Message(message)),
                 Ok(None) => break,
                 Err(_) => return (shared.lifeline)(),
@@ -341,7 +382,7 @@ impl<H: Host> Worker<'_, H> {
                     return Ok(self.finish(threads_left));
                 }
                 // The reader has seen to it.
-                Command::Message(ToWorker::Change(_)) => {}
+                Command::Message(ToWorker::Change(_) | ToWorker::Deal(_)) => {}
                 Command::Thread(test) => self.spawn_or_postpone(test),
                 Command::LogStacks(tests) => {
                     self.host.log_stacks(&tests);
@@ -405,16 +446,17 @@ impl<H: Host> Worker<'_, H> {
             .then(|| IterationLog::start(self.shared.outbox.clone()))
             .transpose()?;
         let (mut pools, mut sizes) = (Vec::with_capacity(tests), Vec::with_capacity(tests));
+        let factor = start.changes.last().map_or(Factor::ONE, |change| change.factor);
         for test in 0..tests {
             let mut plan = self.tests()[test].clone();
             // One worker sampled for all.
             if let (Some(shape), Some(Some(samples))) = (plan.shape_mut(), start.shapes.get(test)) {
                 shape.samples = Some(samples.clone());
             }
-            let stripe = start.stripes.get(test).copied().flatten();
+            let deal = start.deals.get(test).and_then(Option::as_ref);
             let info = self.infos.get(test).and_then(Option::as_ref);
             let sizing = Sizing {
-                stripe: stripe.unwrap_or(Stripe::WHOLE),
+                stripe: deal.map_or(Stripe::WHOLE, Deal::stripe),
                 run_duration_ns: start.duration_ns,
                 max_duration_ns: plan
                     .max_duration_ns
@@ -423,13 +465,13 @@ impl<H: Host> Worker<'_, H> {
                 runs_on_loop: self.host.runs_on_loop(test),
                 test: plan,
             };
-            pools.push(stripe.map(|stripe| {
+            pools.push(deal.map(|deal| {
                 let settings = PoolSettings {
-                    max_threads: sizing.threads(Factor::ONE),
+                    max_threads: sizing.threads(factor),
                     shards: self.shards(),
                     start_ns: start.at_ns,
                 };
-                let work = work_of(&sizing.test, (test, tests), start.duration_ns, stripe);
+                let work = work_of(&sizing.test, (test, tests), start, deal);
                 let pool = self.pool(test, work, settings);
                 Arc::new(match &log {
                     Some(log) => pool.telling(log.clone(), u32::try_from(test).unwrap_or(u32::MAX)),
@@ -448,9 +490,9 @@ impl<H: Host> Worker<'_, H> {
         let ticked = ticked.collect();
         {
             let mut fired = self.shared.fired.lock();
-            (fired.pools, fired.sizes, fired.started) = (pools, sizes, true);
-            for change in std::mem::take(&mut fired.early) {
-                fired.apply(change);
+            (fired.pools, fired.sizes, fired.factor, fired.started) = (pools, sizes, factor, true);
+            for news in std::mem::take(&mut fired.early) {
+                fired.apply(news);
             }
         }
         ticker::start(Arc::clone(&self.shared), ticked, log, self.worker(), start.at_ns)?;
@@ -461,6 +503,8 @@ impl<H: Host> Worker<'_, H> {
     /// Makes the first threads, in turns over the tests. Only two each are made for certain: once iterations run, a new thread
     /// costs them the interpreter, and the pools ask for what they need.
     fn prestart(&mut self, start: &Start) {
+        // Of a run that goes on, what is due in so long from now.
+        let span_ns = clock::now_ns().saturating_sub(start.at_ns) + PRESTART_NS;
         let wanted: Vec<u32> = self
             .pools
             .iter()
@@ -468,7 +512,7 @@ impl<H: Host> Worker<'_, H> {
             .map(|(test, pool)| match pool {
                 // Its leader.
                 Some(_) if self.host.runs_on_loop(test) => 1,
-                pool => pool.as_deref().map_or(0, first_threads),
+                pool => pool.as_deref().map_or(0, |pool| first_threads(pool, span_ns)),
             })
             .collect();
         for turn in 0..wanted.iter().copied().max().unwrap_or(0) {
@@ -612,35 +656,44 @@ fn told_apart<T>(
 }
 
 /// How many threads a test has before the start: enough for the arrivals of [`PRESTART_NS`].
-fn first_threads(pool: &Pool) -> u32 {
-    u32::try_from(pool.due_within(PRESTART_NS))
+fn first_threads(pool: &Pool, span_ns: u64) -> u32 {
+    u32::try_from(pool.due_within(span_ns))
         .unwrap_or(u32::MAX)
         .clamp(CERTAIN_THREADS, MAX_PRESTART)
         .min(pool.max_threads())
 }
 
 /// What this worker's part of a test is, the test standing at `place` among so many.
-fn work_of(test: &TestPlan, place: (usize, usize), run_duration_ns: Option<u64>, stripe: Stripe) -> Work {
+fn work_of(test: &TestPlan, place: (usize, usize), start: &Start, deal: &Deal) -> Work {
     let as_u32 = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-    let work = match (
-        &test.model,
-        test.schedule(as_u32(place.0), as_u32(place.1), run_duration_ns),
-    ) {
-        (Model::Open(open), Some(schedule)) => {
+    let schedule = test.schedule(as_u32(place.0), as_u32(place.1), start.duration_ns);
+    let work = match (&test.model, schedule, deal) {
+        (Model::Open(open), Some(mut schedule), Deal::Arrivals { from, stripe }) => {
+            for change in &start.changes {
+                schedule.change(*change);
+            }
+            let mut hand = Hand::empty();
+            hand.deal(*from, Some(*stripe));
             let max_lateness_ns = match open.late {
                 LatePolicy::Queue => None,
                 LatePolicy::Drop { max_lateness_ns } => Some(max_lateness_ns),
             };
-            Work::open(schedule.stripe(stripe)).dropping_after(max_lateness_ns)
+            Work::open(schedule.stripe(hand)).dropping_after(max_lateness_ns)
         }
-        (Model::Closed(closed), _) => Work::closed(Users::new(
-            closed.clone(),
-            stripe,
-            test.start_delay_ns,
-            test.end_ns(run_duration_ns),
-            test.iterations,
-        )),
-        (Model::Open(_), None) => unreachable!("every open model has a schedule"),
+        (Model::Closed(closed), _, Deal::Users { at_ns, lot }) => {
+            let mut course = Course::default();
+            for change in &start.changes {
+                course.apply(*change);
+            }
+            let (from_ns, end_ns) = (test.start_delay_ns, test.end_ns(start.duration_ns));
+            let now_ns = course.plan_ns(*at_ns);
+            let mut users = Users::new(closed.clone(), lot.clone(), from_ns, end_ns, now_ns);
+            if course.now().factor != Factor::ONE {
+                users.scale(course.now().factor, now_ns);
+            }
+            Work::closed_since(users, course)
+        }
+        _ => unreachable!("the manager deals arrivals of a schedule, and users of the closed model"),
     };
     work.warming_up_until(test.warmup_ends_ns())
 }

@@ -192,6 +192,8 @@ impl Ticker {
     fn snapshot(&mut self, at_ns: u64) -> Snapshot {
         let sequence = self.sequence;
         self.sequence += 1;
+        // Before anything is read that they changed.
+        let deals = self.shared.deals();
         let mut tests: Vec<TestSnapshot> = Vec::with_capacity(self.tests.len());
         let mut waited_ns = Vec::with_capacity(self.tests.len());
         for test in &self.tests {
@@ -200,7 +202,8 @@ impl Ticker {
             tests.push(counts.map(|counts| self.told(test, counts)).unwrap_or_default());
         }
         for (told, test) in self.ends_told.iter_mut().zip(&tests) {
-            *told |= test.ended;
+            // Not for good: another part of the plan may have come since.
+            *told = test.ended;
         }
         Snapshot {
             sequence,
@@ -212,6 +215,7 @@ impl Ticker {
             iterations_untold: self.log.as_ref().map_or(0, IterationLog::untold),
             gil_wait_ns: self.gil_wait.add(&waited_ns, at_ns),
             stood_still_ns: self.stood_still_ns,
+            deals,
         }
     }
 
@@ -231,6 +235,8 @@ impl Ticker {
             threads: counts.threads,
             max_threads: counts.max_threads,
             threads_refused: counts.threads_refused,
+            overran: 0,
+            overrunning: 0,
         }
     }
 }

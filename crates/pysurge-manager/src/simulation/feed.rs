@@ -2,9 +2,9 @@
 
 use pysurge_core::measure::Measures;
 use pysurge_core::plan::{Model, Plan};
-use pysurge_core::schedule::{Change, Course, StripedSchedule};
+use pysurge_core::schedule::{Change, Course, Hand, StripedSchedule};
 use pysurge_core::users::{Due, Users};
-use pysurge_core::wire::{PartSnapshot, Start, TestSnapshot};
+use pysurge_core::wire::{Deal, PartSnapshot, Start, TestSnapshot};
 
 /// How long an iteration of a user takes.
 const ITERATION_NS: u64 = 30_000_000;
@@ -36,17 +36,19 @@ impl Feed {
             }
         }
         let feed = |position: usize| {
-            let stripe = start.stripes[position]?;
+            let deal = start.deals[position].as_ref()?;
             let test = &plan.tests[position];
-            let origin = match &test.model {
-                Model::Open(_) => Origin::Open(plan.schedule(position)?.stripe(stripe)),
-                Model::Closed(model) => Origin::Closed(Users::new(
-                    model.clone(),
-                    stripe,
-                    test.start_delay_ns,
-                    test.end_ns(start.duration_ns),
-                    test.iterations,
-                )),
+            let origin = match (&test.model, deal) {
+                (Model::Open(_), Deal::Arrivals { from, stripe }) => {
+                    let mut hand = Hand::empty();
+                    hand.deal(*from, Some(*stripe));
+                    Origin::Open(plan.schedule(position)?.stripe(hand))
+                }
+                (Model::Closed(model), Deal::Users { at_ns, lot }) => {
+                    let (from_ns, end_ns) = (test.start_delay_ns, test.end_ns(start.duration_ns));
+                    Origin::Closed(Users::new(model.clone(), lot.clone(), from_ns, end_ns, *at_ns))
+                }
+                _ => panic!("a deal for another model"),
             };
             Some(Self {
                 origin,

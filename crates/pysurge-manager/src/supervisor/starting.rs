@@ -291,7 +291,8 @@ impl Supervisor {
             let start = Start {
                 at_ns,
                 duration_ns: self.orders.plan.duration_ns,
-                stripes: totals.stripes_of(number),
+                deals: totals.deals_of(number),
+                changes: Vec::new(),
                 shapes: self.infos.iter().map(|info| info.shape.clone()).collect(),
                 iterations: self.orders.iterations,
             };

@@ -14,7 +14,9 @@ use pysurge_core::plan::{Model, TestPlan};
 use pysurge_core::rate::Rate;
 use pysurge_core::schedule::Stripe;
 use pysurge_core::summary::{StopCause, Summary, WorkerEnd};
-use pysurge_core::wire::{Hello, LoadFault, PROTOCOL, PartSnapshot, Snapshot, StartupError, TestSnapshot};
+use pysurge_core::wire::{
+    Deal, Hello, LoadFault, PROTOCOL, PartSnapshot, Snapshot, StartupError, TestSnapshot,
+};
 
 const S: u64 = NANOS_PER_SEC;
 const BEGAN: u64 = 1_000 * S;
@@ -228,17 +230,16 @@ fn a_test_is_striped_over_the_workers_whose_startup_succeeded() {
         let prepared = FromWorker::Prepared(vec![failed, Some(startup_error())]);
         effects = machine.step(Input::Message(number, prepared), BEGAN);
     }
-    let stripes: Vec<_> = effects
+    let deals: Vec<_> = effects
         .iter()
         .filter_map(|effect| match effect {
-            Effect::Send(_, ToWorker::Start(start)) => Some(start.stripes.clone()),
+            Effect::Send(_, ToWorker::Start(start)) => Some(start.deals.clone()),
             _ => None,
         })
         .collect();
-    let stripe = |worker| Some(Stripe { worker, workers: 2 });
     assert_eq!(
-        stripes,
-        [vec![None, None], vec![stripe(0), None], vec![stripe(1), None]]
+        deals,
+        [vec![None, None], vec![half(0), None], vec![half(1), None]]
     );
 }
 
@@ -563,4 +564,12 @@ fn the_loss_of_every_worker_outweighs_a_graceful_stop() {
             (planned, planned)
         );
     }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "as it is dealt")]
+fn half(worker: u32) -> Option<Deal> {
+    Some(Deal::Arrivals {
+        from: 0,
+        stripe: Stripe { worker, workers: 2 },
+    })
 }

@@ -101,6 +101,7 @@ impl Totals {
             account,
             tests,
             workers,
+            incidents: Vec::new(),
             machine: moment.machine.clone(),
             blocks: match moment.status {
                 Status::Running => Vec::new(),
@@ -210,6 +211,7 @@ impl TestTotals {
             steps_refused: measures.checks.refused() + measures.timers.refused() + measures.counts.refused(),
             failures: FailureFigures::of_all(&measures.failures),
             failures_overflow: measures.failures.overflow(),
+            overran: 0,
             slowest: ExhibitFigures::of_all(measures.exhibits.slowest()),
             first_failed: ExhibitFigures::of_all(measures.exhibits.failed()),
         }
@@ -239,6 +241,7 @@ fn worker_summaries(moment: &Moment<'_>) -> Vec<WorkerSummary> {
         .zip(moment.workers)
         .map(|(number, worker)| WorkerSummary {
             worker: number,
+            life: 0,
             pid: worker.pid,
             end: worker.end,
             death: worker.death.clone(),

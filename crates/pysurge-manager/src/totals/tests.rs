@@ -132,10 +132,15 @@ fn stripes_are_counted_over_the_workers_that_can_run_the_test() {
         &two(),
         &[vec![true, false], vec![false, false], vec![true, false]],
     );
-    let stripe = |worker| Some(Stripe { worker, workers: 2 });
-    assert_eq!(totals.stripes_of(0), [stripe(0), None]);
-    assert_eq!(totals.stripes_of(1), [None, None]);
-    assert_eq!(totals.stripes_of(2), [stripe(1), None]);
+    let stripe = |worker| {
+        Some(Deal::Arrivals {
+            from: 0,
+            stripe: Stripe { worker, workers: 2 },
+        })
+    };
+    assert_eq!(totals.deals_of(0), [stripe(0), None]);
+    assert_eq!(totals.deals_of(1), [None, None]);
+    assert_eq!(totals.deals_of(2), [stripe(1), None]);
     assert_eq!(totals.stripes()[1], []);
     assert_eq!(totals.tests_run(), 1);
     assert_eq!(totals.tests[1].not_run.as_deref(), Some("why"));

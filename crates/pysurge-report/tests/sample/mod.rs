@@ -63,6 +63,7 @@ pub(crate) fn test(label: &str, summary: &str, account: Account) -> TestSummary 
 fn worker(number: u32) -> WorkerSummary {
     WorkerSummary {
         worker: number,
+        life: 0,
         pid: 4_100 + number,
         end: WorkerEnd::Done,
         death: None,
@@ -100,6 +101,7 @@ pub(crate) fn summary(tests: Vec<TestSummary>) -> Summary {
         account,
         tests,
         workers: vec![worker(0), worker(1)],
+        incidents: Vec::new(),
         machine: MachineSummary {
             cpus: 2,
             cpu_share: Some(0.11),

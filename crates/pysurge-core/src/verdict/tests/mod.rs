@@ -179,6 +179,7 @@ impl Default for Machine {
 fn worker(number: u32) -> WorkerSummary {
     WorkerSummary {
         worker: number,
+        life: 0,
         pid: 100 + number,
         end: WorkerEnd::Done,
         death: None,

@@ -8,11 +8,17 @@
 //! | retired | there are more users again | waiting |
 //!
 //! Everybody's next instant is drawn from the seed, the user and the number of the iteration alone: the same config gives
-//! the same waits. Iterations that were asked for in a number are dealt out to the workers beforehand and shared by the users of each.
+//! the same waits. Iterations that were asked for in a number are dealt out to the workers beforehand and shared by the users of each
+//! ([`Ration`]). When a worker dies, its users come in at the others, and leave when a replacement has taken them back.
+
+mod ration;
+
+pub use ration::{Ration, share_of_iterations};
 
 use crate::mix::mix;
 use crate::plan::{ClosedModel, SpanRange, Wait};
 use crate::schedule::{Factor, Stripe};
+use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
@@ -46,14 +52,39 @@ enum Standing {
     Retired,
 }
 
+/// What a worker's users are and what they do, from an instant on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lot {
+    /// Which of the users they are.
+    pub stripe: Stripe,
+    /// Where iterations are not asked for in a number: theirs are numbered from this round on.
+    pub from_round: u64,
+    /// Where they are: those that these users are to begin, beside what they had; `None` where any number may be begun.
+    pub ration: Option<Ration>,
+}
+
+impl Lot {
+    /// A worker's part at the start, of so many iterations in all.
+    pub fn at_start(model: &ClosedModel, stripe: Stripe, iterations: Option<u64>) -> Self {
+        Self {
+            stripe,
+            from_round: 0,
+            ration: iterations.map(|iterations| Ration::of(model, stripe, iterations)),
+        }
+    }
+}
+
 /// The users of one worker.
 #[derive(Debug, Clone)]
 pub struct Users {
     model: ClosedModel,
     stripe: Stripe,
+    /// When the first user comes in.
+    from_ns: u64,
     end_ns: Option<u64>,
     /// Iterations that may still be begun; `None` for any number.
-    left: Option<u64>,
+    ration: Option<Ration>,
+    factor: Factor,
     /// How many users this worker has now.
     wanted: u32,
     standings: Vec<Standing>,
@@ -61,26 +92,21 @@ pub struct Users {
     turns: Vec<u64>,
     waiting: BinaryHeap<Reverse<(u64, u32)>>,
     running: u32,
-    /// Iterations begun in all.
+    /// Iterations begun since the last lot, where any number may be.
     begun: u64,
 }
 
 impl Users {
-    /// The users of a worker, who come in from `from_ns` on and begin nothing at or after `end_ns`.
-    pub fn new(
-        model: ClosedModel,
-        stripe: Stripe,
-        from_ns: u64,
-        end_ns: Option<u64>,
-        iterations: Option<u64>,
-    ) -> Self {
-        let left = iterations.map(|iterations| share_of_iterations(&model, stripe, iterations));
-        let wanted = share_of_users(model.users, stripe);
+    /// The users of a worker, who come in one after the other from `from_ns` on, but not before `now_ns`, and begin nothing at or after
+    /// `end_ns`.
+    pub fn new(model: ClosedModel, lot: Lot, from_ns: u64, end_ns: Option<u64>, now_ns: u64) -> Self {
         let mut users = Self {
-            stripe,
+            stripe: lot.stripe,
+            from_ns,
             end_ns,
-            left,
-            wanted,
+            ration: lot.ration.as_ref().map(|_| Ration::default()),
+            factor: Factor::ONE,
+            wanted: 0,
             standings: Vec::new(),
             turns: Vec::new(),
             waiting: BinaryHeap::new(),
@@ -88,13 +114,33 @@ impl Users {
             begun: 0,
             model,
         };
-        for user in 0..wanted {
-            let number = u128::from(stripe.number_of(u64::from(user)).unwrap_or(u64::MAX));
-            let in_ramp = u128::from(users.model.ramp_up_ns) * number / u128::from(users.model.users.max(1));
-            let in_ramp_ns = u64::try_from(in_ramp).unwrap_or(u64::MAX);
-            users.admit(from_ns.saturating_add(in_ramp_ns));
-        }
+        users.deal(lot, now_ns);
         users
+    }
+
+    /// From now on this worker has other users: new ones come in at once, or in their turn where users still come in one after the other;
+    /// who is too many leaves when its iteration ends.
+    pub fn deal(&mut self, lot: Lot, now_ns: u64) {
+        self.stripe = lot.stripe;
+        self.begun = lot
+            .from_round
+            .saturating_mul(u64::from(share_of_users(self.model.users, lot.stripe)));
+        if let (Some(ration), Some(more)) = (&mut self.ration, lot.ration) {
+            ration.add(more);
+        }
+        self.resize(now_ns);
+    }
+
+    /// When the user of this number within the worker comes in.
+    fn comes_in_ns(&self, user: u32, now_ns: u64) -> u64 {
+        let number = self.stripe.number_of(u64::from(user)).unwrap_or(u64::MAX);
+        if number >= u64::from(self.model.users) {
+            return now_ns;
+        }
+        let in_ramp =
+            u128::from(self.model.ramp_up_ns) * u128::from(number) / u128::from(self.model.users.max(1));
+        let in_ramp_ns = u64::try_from(in_ramp).unwrap_or(u64::MAX);
+        self.from_ns.saturating_add(in_ramp_ns).max(now_ns)
     }
 
     fn admit(&mut self, at_ns: u64) {
@@ -108,14 +154,14 @@ impl Users {
     pub fn claim(&mut self, now_ns: u64) -> Option<Turn> {
         match self.due() {
             Due::At(planned_ns) if planned_ns <= now_ns => {
+                let number = match &mut self.ration {
+                    Some(ration) => ration.take(&self.model)?,
+                    None => ration::number_of(&self.model, self.stripe, self.begun),
+                };
                 let Reverse((_, user)) = self.waiting.pop()?;
                 *self.standing(user) = Standing::Running;
                 self.turns[index(user)] += 1;
                 self.running += 1;
-                if let Some(left) = &mut self.left {
-                    *left -= 1;
-                }
-                let number = self.number_of(self.begun);
                 self.begun += 1;
                 Some(Turn {
                     user,
@@ -129,7 +175,7 @@ impl Users {
 
     /// When somebody is due next. Users who are too many now leave on the way.
     pub fn due(&mut self) -> Due {
-        if self.left == Some(0) {
+        if self.left() == Some(0) {
             return Due::Never;
         }
         while let Some(Reverse((at_ns, user))) = self.waiting.peek().copied() {
@@ -168,10 +214,15 @@ impl Users {
 
     /// As many users as planned times a factor from now on. New ones come in at once; who is too many leaves when its iteration ends.
     pub fn scale(&mut self, factor: Factor, now_ns: u64) {
-        let total = (u64::from(self.model.users) * u64::from(factor.milli()) + 500) / 1_000;
+        self.factor = factor;
+        self.resize(now_ns);
+    }
+
+    fn resize(&mut self, now_ns: u64) {
+        let total = (u64::from(self.model.users) * u64::from(self.factor.milli()) + 500) / 1_000;
         let total = u32::try_from(total.max(1)).unwrap_or(u32::MAX);
         self.wanted = share_of_users(total, self.stripe);
-        if self.left.is_some_and(|left| left > 0) {
+        if self.left().is_some_and(|left| left > 0) {
             // Somebody must do what this worker was dealt.
             self.wanted = self.wanted.max(1);
         }
@@ -185,8 +236,14 @@ impl Users {
             }
         }
         while index(self.wanted) > self.standings.len() {
-            self.admit(now_ns);
+            let user = u32::try_from(self.standings.len()).expect("users number below 2^32");
+            self.admit(self.comes_in_ns(user, now_ns));
         }
+    }
+
+    /// Iterations that may still be begun, where they were asked for in a number.
+    fn left(&self) -> Option<u64> {
+        self.ration.as_ref().map(Ration::left)
     }
 
     /// Nothing is begun at or after an instant; a later one than before changes nothing.
@@ -202,24 +259,6 @@ impl Users {
     /// How many of them run an iteration.
     pub fn running(&self) -> u32 {
         self.running
-    }
-
-    /// The number, over all workers, of what this worker begins as number `begun`: iterations are dealt out in rounds, one for each of the
-    /// planned users, and this worker takes those of its own.
-    fn number_of(&self, begun: u64) -> u64 {
-        let own = u64::from(share_of_users(self.model.users, self.stripe));
-        let number = if own == 0 {
-            // Only users of a scaled load are here: they count where no round will ever come.
-            let number = self.stripe.number_of(begun);
-            number.and_then(|number| number.checked_add(1 << 63))
-        } else {
-            let in_round = self.stripe.number_of(begun % own);
-            let before = (begun / own).checked_mul(u64::from(self.model.users));
-            before
-                .zip(in_round)
-                .and_then(|(before, place)| before.checked_add(place))
-        };
-        number.expect("no run has 2^63 iterations")
     }
 
     fn standing(&mut self, user: u32) -> &mut Standing {
@@ -241,13 +280,6 @@ impl Users {
 /// How many of `users` are a worker's.
 pub fn share_of_users(users: u32, stripe: Stripe) -> u32 {
     u32::try_from(stripe.share_of(u64::from(users))).expect("not more than there are")
-}
-
-/// How many of `iterations` a worker's users share: in proportion to how many users they are, and exact in sum.
-pub fn share_of_iterations(model: &ClosedModel, stripe: Stripe, iterations: u64) -> u64 {
-    let users = u64::from(model.users.max(1));
-    let own = u64::from(share_of_users(model.users, stripe));
-    iterations / users * own + stripe.share_of(iterations % users)
 }
 
 fn index(user: u32) -> usize {
@@ -278,8 +310,19 @@ mod tests {
         }
     }
 
+    fn at_start(
+        model: ClosedModel,
+        stripe: Stripe,
+        from_ns: u64,
+        end_ns: Option<u64>,
+        iterations: Option<u64>,
+    ) -> Users {
+        let lot = Lot::at_start(&model, stripe, iterations);
+        Users::new(model, lot, from_ns, end_ns, 0)
+    }
+
     fn whole(model: ClosedModel) -> Users {
-        Users::new(model, Stripe::WHOLE, 0, None, None)
+        at_start(model, Stripe::WHOLE, 0, None, None)
     }
 
     #[test]
@@ -324,7 +367,7 @@ mod tests {
             ..model(4, Wait::None)
         };
         let at = |worker| {
-            let mut users = Users::new(model.clone(), Stripe { worker, workers: 2 }, 50, None, None);
+            let mut users = at_start(model.clone(), Stripe { worker, workers: 2 }, 50, None, None);
             std::iter::from_fn(move || users.claim(u64::MAX).map(|turn| turn.planned_ns)).collect::<Vec<_>>()
         };
         assert_eq!((at(0), at(1)), (vec![50, 550], vec![300, 800]));
@@ -332,7 +375,7 @@ mod tests {
 
     #[test]
     fn iterations_are_shared_exactly() {
-        let mut users = Users::new(model(2, Wait::None), Stripe::WHOLE, 0, None, Some(3));
+        let mut users = at_start(model(2, Wait::None), Stripe::WHOLE, 0, None, Some(3));
         let (a, b) = (users.claim(0).unwrap(), users.claim(0).unwrap());
         users.ended(a, 1);
         let c = users.claim(1).unwrap();
@@ -344,7 +387,7 @@ mod tests {
 
     #[test]
     fn nobody_begins_after_the_end() {
-        let mut users = Users::new(
+        let mut users = at_start(
             model(2, Wait::ThinkTime(constant(10))),
             Stripe::WHOLE,
             0,
@@ -410,6 +453,70 @@ mod tests {
         }
     }
 
+    #[test]
+    fn users_of_a_lost_worker_come_in_at_the_others_and_leave_again() {
+        let stripe = |worker, workers| Stripe { worker, workers };
+        let lot = |stripe, from_round| Lot {
+            stripe,
+            from_round,
+            ration: None,
+        };
+        let mut users = at_start(model(6, Wait::None), stripe(1, 3), 0, None, None);
+        let mut turns: Vec<Turn> = std::iter::from_fn(|| users.claim(0)).collect();
+        users.deal(lot(stripe(1, 2), 100), 10);
+        turns.extend(std::iter::from_fn(|| users.claim(10)));
+        let numbers: Vec<u64> = turns.iter().map(|turn| turn.number).collect();
+        assert_eq!(numbers, [1, 4, 601]);
+        assert_eq!(turns[2].planned_ns, 10);
+        users.deal(lot(stripe(1, 3), 200), 20);
+        for turn in turns {
+            users.ended(turn, 21);
+        }
+        let again: Vec<u64> = std::iter::from_fn(|| users.claim(30))
+            .map(|turn| turn.number)
+            .collect();
+        assert_eq!((again, users.running()), (vec![1_201, 1_204], 2));
+    }
+
+    #[test]
+    fn iterations_of_a_lost_worker_are_begun_by_another() {
+        let stripe = |worker| Stripe { worker, workers: 2 };
+        let model = model(2, Wait::None);
+        let mut users = at_start(model.clone(), stripe(0), 0, None, Some(6));
+        let mut numbers = Vec::new();
+        while let Some(turn) = users.claim(5) {
+            numbers.push(turn.number);
+            users.ended(turn, 5);
+        }
+        assert_eq!((numbers, users.due()), (vec![0, 2, 4], Due::Never));
+        let rest = Ration::of(&model, stripe(1), 6).after(1);
+        let lot = Lot {
+            stripe: Stripe::WHOLE,
+            from_round: 0,
+            ration: Some(rest),
+        };
+        users.deal(lot, 9);
+        assert_eq!((users.count(), users.due()), (2, Due::At(5)));
+        let numbers: Vec<u64> = std::iter::from_fn(|| users.claim(9))
+            .map(|turn| turn.number)
+            .collect();
+        assert_eq!((numbers, users.running()), (vec![3, 5], 2));
+    }
+
+    #[test]
+    fn a_late_comer_keeps_to_the_ramp() {
+        let model = ClosedModel {
+            ramp_up_ns: 1_000,
+            ..model(4, Wait::None)
+        };
+        let lot = Lot::at_start(&model, Stripe::WHOLE, None);
+        let mut users = Users::new(model, lot, 50, None, 400);
+        let at: Vec<u64> = std::iter::from_fn(|| users.claim(u64::MAX))
+            .map(|turn| turn.planned_ns)
+            .collect();
+        assert_eq!(at, [400, 400, 550, 800]);
+    }
+
     proptest! {
         #[test]
         fn shares_add_up(users in 1u32..200, workers in 1u32..40, iterations in 0u64..1_000_000) {
@@ -428,7 +535,7 @@ mod tests {
             let mut numbers = Vec::new();
             for stripe in (0..workers).map(|worker| Stripe { worker, workers }) {
                 let limit = limited.then_some(iterations);
-                let mut of_worker = Users::new(model(users, Wait::None), stripe, 0, None, limit);
+                let mut of_worker = at_start(model(users, Wait::None), stripe, 0, None, limit);
                 let most = share_of_iterations(&model(users, Wait::None), stripe, iterations);
                 while let Some(turn) = of_worker.claim(0).filter(|_| limited || of_worker.begun <= most) {
                     numbers.push(turn.number);
@@ -443,7 +550,7 @@ mod tests {
         fn users_beyond_the_plan_have_numbers_of_their_own(users in 1u32..5, workers in 1u32..9, factor in 1_000u32..9_000) {
             let mut numbers = BTreeSet::new();
             for stripe in (0..workers).map(|worker| Stripe { worker, workers }) {
-                let mut of_worker = Users::new(model(users, Wait::None), stripe, 0, None, None);
+                let mut of_worker = at_start(model(users, Wait::None), stripe, 0, None, None);
                 of_worker.scale(Factor::from_milli(factor).unwrap(), 0);
                 for turn in std::iter::from_fn(|| of_worker.claim(0)) {
                     prop_assert!(numbers.insert(turn.number), "{} twice", turn.number);
