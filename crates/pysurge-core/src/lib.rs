@@ -15,6 +15,7 @@ pub mod control;
 pub mod event;
 pub mod failure;
 pub mod forecast;
+pub mod harmless;
 pub mod histogram;
 pub mod measure;
 mod mix;

@@ -19,10 +19,12 @@ pub const SCHEMA_VERSION: u32 = 1;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// It goes on; or, in a file that nobody updates any more, its manager was killed.
+    /// It goes on; or, in a file that nobody updates any more, its manager was killed: `pysurge report` then rebuilds it.
     Running,
     /// It is over and everything is told.
     Finished,
+    /// Its manager was killed, or the machine went down; this was rebuilt from the journal, and the figures go up to the last second before.
+    Killed,
 }
 
 /// Why a run stopped.

@@ -1,6 +1,7 @@
 //! The report of pysurge 1.0.1, line by line, for scripts that grep it: same words, same numbers meaning the same.
 //! Nothing here may be made prettier.
 
+use pysurge_core::harmless::harmless;
 use pysurge_core::summary::{Summary, TestSummary};
 
 /// The classic report: per test its results, its metrics' means, then an empty line.
@@ -16,6 +17,7 @@ fn of_test(test: &TestSummary, elapsed_s: f64) -> Vec<String> {
         account,
         ..
     } = test;
+    let (label, summary) = (harmless(label), harmless(summary));
     let mut lines = vec![
         format!("---- Results for test '{label} -- {summary}' ----"),
         format!(
@@ -26,7 +28,7 @@ fn of_test(test: &TestSummary, elapsed_s: f64) -> Vec<String> {
         format!("---- Metrics for test '{label} -- {summary}' ----"),
     ];
     let metrics = test.metrics.iter();
-    lines.extend(metrics.map(|(name, figures)| format!(">>> {name}: {:.6}", figures.mean)));
+    lines.extend(metrics.map(|(name, figures)| format!(">>> {}: {:.6}", harmless(name), figures.mean)));
     lines.push(String::new());
     lines
 }

@@ -5,7 +5,7 @@
 //! `Progress` takes the place of one that still waits. All other events, few by nature, always arrive.
 //! Must never block in `emit`.
 
-use pysurge_core::event::{EventSink, RunEvent};
+use pysurge_core::event::{EventSink, RunEvent, Severity};
 use pysurge_core::wire::IterationRecord;
 use std::collections::VecDeque;
 use std::io;
@@ -38,6 +38,11 @@ pub trait Sink: Send {
 
     /// Nothing more waits for now: a buffer is best written out.
     fn flush(&mut self) -> io::Result<()>;
+
+    /// What went wrong since it was asked last, where it goes on all the same: told to the user at once. [`Sink::close`] tells it again.
+    fn trouble(&mut self) -> Option<String> {
+        None
+    }
 
     /// The stream has ended. Called exactly once, unless the sink panicked.
     fn close(&mut self) -> io::Result<()>;
@@ -81,13 +86,42 @@ struct Queue {
     dropped: u64,
     closed: bool,
     ended: bool,
+    /// The result is in it: nothing comes behind it.
+    finished: bool,
+}
+
+/// Tells the user of trouble in one sink by way of the others.
+struct Herald {
+    others: Vec<Arc<Shared>>,
+}
+
+impl Herald {
+    fn tell(&self, name: &str, trouble: &str) {
+        let notice = Arc::new(RunEvent::Notice {
+            severity: Severity::Warning,
+            text: format!("{name}: {trouble}; the run goes on"),
+        });
+        for other in &self.others {
+            let mut queue = other.lock();
+            if !queue.finished {
+                queue.push(Arc::clone(&notice));
+                other.changed.notify_one();
+            }
+        }
+    }
 }
 
 impl Fanout {
     /// Starts a thread per sink. A sink whose thread cannot be started is reported by [`Fanout::finish`].
     pub fn start(sinks: Vec<Box<dyn Sink>>) -> Self {
+        let all: Vec<Arc<Shared>> = sinks.iter().map(|_| Arc::default()).collect();
+        let lanes = sinks.into_iter().enumerate().map(|(at, sink)| {
+            let mut others = all.clone();
+            let shared = others.remove(at);
+            Lane::start(sink, shared, Herald { others })
+        });
         Self {
-            lanes: sinks.into_iter().map(Lane::start).collect(),
+            lanes: lanes.collect(),
         }
     }
 
@@ -136,13 +170,12 @@ impl EventSink for Fanout {
 }
 
 impl Lane {
-    fn start(sink: Box<dyn Sink>) -> Self {
+    fn start(sink: Box<dyn Sink>, shared: Arc<Shared>, herald: Herald) -> Self {
         let (name, wants_iterations) = (sink.name(), sink.wants_iterations());
-        let shared = Arc::new(Shared::default());
         let for_thread = Arc::clone(&shared);
         let thread = Builder::new()
             .name(format!("pysurge sink: {name}"))
-            .spawn(move || drive(sink, &for_thread));
+            .spawn(move || drive(sink, &for_thread, &herald));
         let (thread, unstarted) = match thread {
             Ok(thread) => (Some(thread), None),
             Err(error) => {
@@ -220,6 +253,7 @@ impl Queue {
             self.events
                 .retain(|(waiting, _)| !matches!(**waiting, RunEvent::Progress(_)));
         }
+        self.finished |= matches!(*event, RunEvent::Finished(_));
         self.waiting_bytes += bytes;
         self.events.push_back((event, bytes));
     }
@@ -273,24 +307,37 @@ fn sample_bytes(iterations: &[IterationRecord]) -> usize {
 }
 
 /// The life of a sink's thread. Gives what went wrong.
-fn drive(mut sink: Box<dyn Sink>, shared: &Shared) -> Option<String> {
-    let pumped = catch_unwind(AssertUnwindSafe(|| pump(sink.as_mut(), shared)));
+fn drive(mut sink: Box<dyn Sink>, shared: &Shared, herald: &Herald) -> Option<String> {
+    let pumped = catch_unwind(AssertUnwindSafe(|| pump(sink.as_mut(), shared, herald)));
     shared.lock().end();
     let Ok(pumped) = pumped else {
+        herald.tell(sink.name(), "internal error: it panicked");
         return Some("internal error: it panicked".to_owned());
     };
+    if let Err(error) = &pumped
+        && error.kind() != io::ErrorKind::BrokenPipe
+    {
+        herald.tell(sink.name(), &error.to_string());
+    }
     // Closed also after an error: a terminal is left as it was found.
     let closed = sink.close();
     let error = pumped.and(closed).err()?;
     (error.kind() != io::ErrorKind::BrokenPipe).then(|| error.to_string())
 }
 
-fn pump(sink: &mut dyn Sink, shared: &Shared) -> io::Result<()> {
+fn pump(sink: &mut dyn Sink, shared: &Shared, herald: &Herald) -> io::Result<()> {
+    let tell = |sink: &mut dyn Sink| {
+        if let Some(trouble) = sink.trouble() {
+            herald.tell(sink.name(), &trouble);
+        }
+    };
     loop {
         while let Some(event) = shared.next(false) {
             sink.take(&event)?;
+            tell(sink);
         }
         sink.flush()?;
+        tell(sink);
         match shared.next(true) {
             Some(event) => sink.take(&event)?,
             None => return Ok(()),

@@ -1,20 +1,26 @@
-//! A run's folder: `config.yml` at once, `run.log` and `timeseries.csv` as it goes, `summary.json` once a second and at the end, so that a
-//! killed manager leaves what was known a second ago. Trouble with the disk never stops the run; the first is kept and
-//! told at the end.
+//! A run's folder: `config.yml` at once, `run.log` and `timeseries.csv` as it goes, `summary.json` once a second and at the end; and until
+//! then a journal, from which all is rebuilt where the manager was killed. It is this user's alone. Trouble with the disk never stops the
+//! run; the first is told when it happens, and at the end.
 
 use crate::changes::Follower;
 use crate::classic;
 use crate::clock::LocalClock;
 use crate::fanout::Sink;
+use crate::journal::{JOURNAL, JournalWriter};
 use crate::line;
 use crate::naming::TestNames;
+use crate::private;
 use crate::text::plural;
-use crate::timeseries::TimeSeries;
+use crate::timeseries::{self, TimeSeries};
 use pysurge_core::event::{RunEvent, StopReason, Stream};
+use pysurge_core::harmless::{Colours, harmless_lines};
 use pysurge_core::summary::{MetricFigures, Summary};
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+
+/// The file with all that is known of a run.
+pub const SUMMARY: &str = "summary.json";
 
 /// Lines of user code go to `run.log` until it has this size: a run of days must not fill the disk.
 const MAX_LOG_BYTES: u64 = 1 << 30;
@@ -63,7 +69,9 @@ pub struct RunFolder {
     changes: Follower,
     names: TestNames,
     series: TimeSeries,
+    journal: JournalWriter,
     trouble: Option<io::Error>,
+    trouble_told: bool,
 }
 
 impl RunFolder {
@@ -88,13 +96,17 @@ impl RunFolder {
 
     /// Keeps a run in the folder `path`, which is there and empty.
     pub fn fill(path: &Path, config_yaml: &str, clock: LocalClock) -> Result<Self, ReportError> {
+        let failed = |path: PathBuf| move |source| ReportError::File { path, source };
         let config = path.join("config.yml");
-        fs::write(&config, config_yaml).map_err(|source| ReportError::File { path: config, source })?;
+        private::make_file(&config)
+            .and_then(|mut file| {
+                file.write_all(config_yaml.as_bytes())
+                    .and_then(|()| file.sync_data())
+            })
+            .map_err(failed(config))?;
         let log_path = path.join("run.log");
-        let log = File::create(&log_path).map_err(|source| ReportError::File {
-            path: log_path,
-            source,
-        })?;
+        let log = private::make_file(&log_path).map_err(failed(log_path))?;
+        let journal = JournalWriter::create(path).map_err(failed(path.join(JOURNAL)))?;
         Ok(Self {
             path: path.to_owned(),
             log: BufWriter::new(log),
@@ -104,7 +116,9 @@ impl RunFolder {
             changes: Follower::default(),
             names: TestNames::default(),
             series: TimeSeries::new(path),
+            journal,
             trouble: None,
+            trouble_told: false,
         })
     }
 
@@ -115,6 +129,7 @@ impl RunFolder {
     }
 
     fn log(&mut self, line: &str) {
+        let line = harmless_lines(line, Colours::Drop);
         let written = writeln!(self.log, "{line}");
         self.log_bytes += u64::try_from(line.len()).unwrap_or(u64::MAX) + 1;
         self.remember(written);
@@ -133,12 +148,40 @@ impl RunFolder {
         self.log(&line);
     }
 
-    fn write_summary(&mut self, summary: &Summary) {
-        // A reader sees the old summary or the new one, never half of one.
-        let unfinished = self.path.join(".summary.json.new");
-        let written = fs::write(&unfinished, summary_json(summary))
-            .and_then(|()| fs::rename(&unfinished, self.path.join("summary.json")));
+    /// Keeps what is known while the run goes on.
+    fn keep(&mut self, summary: &Summary) {
+        let summary = finite(summary.clone());
+        let written = self.write_summary(&summary, false);
         self.remember(written);
+        let kept = self.journal.checkpoint(&summary);
+        self.remember(kept);
+    }
+
+    /// Keeps the result, so that it lasts; then the journal is not needed any more.
+    fn conclude(&mut self, summary: &Summary) {
+        let summary = finite(summary.clone());
+        let logged = self.log.flush().and_then(|()| self.log.get_ref().sync_data());
+        let written = self.series.sync().and(self.write_summary(&summary, true));
+        let removed = match &written {
+            Ok(()) => self.journal.remove(),
+            // What stands there is the result all the same.
+            Err(_) => self.journal.checkpoint(&summary),
+        };
+        for result in [logged, written, removed] {
+            self.remember(result);
+        }
+    }
+
+    fn write_summary(&self, summary: &Summary, lasting: bool) -> io::Result<()> {
+        private::replace_file(
+            &self.path.join(SUMMARY),
+            summary_text(summary).as_bytes(),
+            lasting,
+        )
+    }
+
+    fn cannot_write(&self, error: &io::Error) -> String {
+        format!("cannot write all of {}: {error}", self.path.display())
     }
 }
 
@@ -196,14 +239,25 @@ impl Sink for RunFolder {
                     self.log_own("INFO", &line);
                 }
             }
-            RunEvent::Progress(summary) => self.write_summary(summary),
+            RunEvent::Progress(summary) => self.keep(summary),
             RunEvent::Row(row) => {
-                let written = self.series.append(row, &self.names);
+                let lines = timeseries::lines(row, &self.names);
+                let written = self.series.append(&lines);
                 self.remember(written);
+                let kept = self.journal.row(row, &lines);
+                self.remember(kept);
             }
             RunEvent::Coarsened(series) => {
-                let written = self.series.replace(series, &self.names);
+                let names = &self.names;
+                let rows = || series.complete_rows().iter();
+                let written = self
+                    .series
+                    .replace(rows().map(|row| timeseries::lines(row, names)));
+                let kept = self
+                    .journal
+                    .replace(rows().map(|row| (row, timeseries::lines(row, names))));
                 self.remember(written);
+                self.remember(kept);
             }
             RunEvent::Finished(summary) => {
                 for line in classic::lines(summary) {
@@ -213,7 +267,7 @@ impl Sink for RunFolder {
                         self.log_own("INFO", &line);
                     }
                 }
-                self.write_summary(summary);
+                self.conclude(summary);
             }
             RunEvent::Opened { plan, .. } => self.changes = Follower::of_plan(plan),
             RunEvent::Loaded(_)
@@ -231,6 +285,12 @@ impl Sink for RunFolder {
         Ok(())
     }
 
+    fn trouble(&mut self) -> Option<String> {
+        let told = std::mem::replace(&mut self.trouble_told, self.trouble.is_some());
+        let error = self.trouble.as_ref().filter(|_| !told)?;
+        Some(self.cannot_write(error))
+    }
+
     fn close(&mut self) -> io::Result<()> {
         if self.log_dropped > 0 {
             let n = plural(self.log_dropped, "line");
@@ -240,10 +300,9 @@ impl Sink for RunFolder {
             );
         }
         self.flush()?;
-        self.trouble.take().map_or(Ok(()), |error| {
-            let text = format!("cannot write all of {}: {error}", self.path.display());
-            Err(io::Error::other(text))
-        })
+        self.trouble
+            .take()
+            .map_or(Ok(()), |error| Err(io::Error::other(self.cannot_write(&error))))
     }
 }
 
@@ -263,10 +322,10 @@ fn make_folder(base: &Path, stem: &str) -> Result<PathBuf, ReportError> {
         path: path.to_owned(),
         source,
     };
-    fs::create_dir_all(base).map_err(|source| failed(base, source))?;
+    private::make_folders(base).map_err(|source| failed(base, source))?;
     let mut path = base.join(stem);
     for namesake in 2..=MAX_NAMESAKES {
-        match fs::create_dir(&path) {
+        match private::make_folder(&path) {
             Ok(()) => return Ok(path),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 path = base.join(format!("{stem}-{namesake}"));
@@ -295,7 +354,11 @@ fn file_name(name: &str) -> String {
 
 /// The text of `summary.json`.
 pub fn summary_json(summary: &Summary) -> String {
-    serde_json::to_string_pretty(&finite(summary.clone()))
+    summary_text(&finite(summary.clone()))
+}
+
+fn summary_text(finite: &Summary) -> String {
+    serde_json::to_string_pretty(finite)
         .expect("a summary is plain data with text as keys: it always has a form")
 }
 

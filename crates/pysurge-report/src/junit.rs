@@ -5,6 +5,7 @@ use crate::folder::ReportError;
 use crate::outfile::OutFile;
 use crate::report::title;
 use crate::text::{count, lines, one_line, rate};
+use pysurge_core::harmless::{Colours, harmless_lines};
 use pysurge_core::span::format_span_f64;
 use pysurge_core::summary::{Summary, TestSummary, ThresholdResult, ThresholdState};
 use pysurge_core::verdict::Validity;
@@ -355,16 +356,9 @@ fn time(seconds: f64) -> String {
     format!("{seconds:.3}")
 }
 
-/// Without the characters that no XML may hold.
+/// Without the characters that no XML may hold, and those that whoever shows it should not.
 fn printable(text: &str) -> String {
-    let allowed = |c: char| match c {
-        '\t' | '\n' => true,
-        '\u{fffe}' | '\u{ffff}' => false,
-        c => !c.is_control(),
-    };
-    text.chars()
-        .map(|c| if allowed(c) { c } else { '\u{fffd}' })
-        .collect()
+    harmless_lines(text, Colours::Drop).into_owned()
 }
 
 /// In one line, with the spaces in front.

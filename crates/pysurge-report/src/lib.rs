@@ -6,6 +6,7 @@
 //!
 //! Report and data go to standard output; progress, notices and diagnostics to standard error.
 
+mod cell;
 mod changes;
 pub mod classic;
 mod clock;
@@ -15,6 +16,7 @@ mod fanout;
 pub mod find_max;
 mod folder;
 mod grid;
+pub mod journal;
 mod junit;
 mod limiter;
 mod line;
@@ -23,6 +25,7 @@ mod naming;
 mod opening;
 mod outfile;
 pub mod plan;
+mod private;
 mod progress;
 mod rehearsal;
 pub mod report;
@@ -40,9 +43,10 @@ pub use compare::{compare_json, compare_markdown, compare_schema, compare_text};
 pub use fanout::{Fanout, Sink, SinkEnd};
 pub use find_max::{FindMax, LevelRecord, LevelSink, Screen, ScreenOptions, Watched};
 pub use find_max::{find_max_json, find_max_schema, find_max_svg, find_max_text};
-pub use folder::{ReportError, RunFolder, summary_json};
+pub use folder::{ReportError, RunFolder, SUMMARY, summary_json};
 pub use junit::{JunitFile, junit, junit_not_fired};
 pub use plan::{plan_json, plan_svg, plan_text};
+pub use private::{make_folder, replace_file};
 pub use samples::Samples;
 pub use schema::summary_schema;
 pub use style::Style;

@@ -3,6 +3,7 @@
 
 use crate::clock::LocalClock;
 use pysurge_core::event::{Severity, Stream};
+use pysurge_core::harmless::harmless;
 use pysurge_core::wire::LogRecord;
 
 /// Below this a record is one for debugging: Python's `logging.INFO`.
@@ -18,9 +19,9 @@ pub(crate) fn of_record(record: &LogRecord, clock: &LocalClock) -> String {
     format!(
         "{} {} {} {} {}",
         clock.log_time(record.wall_ns),
-        record.process,
-        record.thread,
-        record.level,
+        harmless(&record.process),
+        harmless(&record.thread),
+        harmless(&record.level),
         record.message
     )
 }
@@ -38,7 +39,7 @@ pub(crate) fn of_output(
         Stream::Stdout => "STDOUT",
         Stream::Stderr => "STDERR",
     };
-    let (time, process) = (clock.log_time(wall_ns), process_name(worker));
+    let (time, process, thread) = (clock.log_time(wall_ns), process_name(worker), harmless(thread));
     format!("{time} {process} {thread} {stream} {line}")
 }
 

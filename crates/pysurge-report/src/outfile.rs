@@ -1,8 +1,10 @@
 //! A file that the user named and that is written in the course of a run. It is opened before anything is fired, so that a wrong path
-//! costs no run, and left as it was until there is something to write.
+//! costs no run, and left as it was until there is something to write. One that we make is this user's alone.
 
+use crate::private;
 use std::fs::{self, File, OpenOptions};
 use std::io;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 #[derive(Debug)]
@@ -18,8 +20,16 @@ impl OutFile {
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         options.write(true);
-        let (file, is_new) = match options.clone().create_new(true).open(path) {
-            Ok(file) => (file, true),
+        let (file, is_new) = match options
+            .clone()
+            .create_new(true)
+            .mode(private::FILE_MODE)
+            .open(path)
+        {
+            Ok(file) => {
+                private::own(&file)?;
+                (file, true)
+            }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => (options.open(path)?, false),
             Err(error) => return Err(error),
         };

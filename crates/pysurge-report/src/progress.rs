@@ -152,6 +152,7 @@ fn in_short(kind: CauseKind) -> &'static str {
         CauseKind::Limits => "a system limit",
         CauseKind::Swap => "swapping",
         CauseKind::StoodStill => "stood still",
+        CauseKind::Killed => "killed",
     }
 }
 

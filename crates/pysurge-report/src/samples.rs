@@ -1,6 +1,7 @@
 //! `--samples FILE.csv[.zst]`: one line per iteration, specified in `docs/reference/samples.md`. What comes faster than it can be written
 //! is dropped and counted by the fan-out; trouble with the disk ends the file, never the run.
 
+use crate::cell::cell;
 use crate::fanout::Sink;
 use crate::folder::ReportError;
 use crate::naming::TestNames;
@@ -178,7 +179,7 @@ struct Line<'a> {
 
 impl Line<'_> {
     fn text(&mut self, text: &str) -> io::Result<()> {
-        Ok(self.writer.write_field(text)?)
+        Ok(self.writer.write_field(&*cell(text))?)
     }
 
     fn number(&mut self, number: Option<u64>) -> io::Result<()> {

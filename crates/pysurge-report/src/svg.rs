@@ -2,6 +2,8 @@
 //!
 //! Everything that a user wrote goes through [`escaped`]: a name must not be able to end an element.
 
+use pysurge_core::harmless::harmless_char;
+
 /// A number as short as a tenth of a pixel needs.
 pub(crate) fn n(value: f64) -> String {
     let text = format!("{value:.1}");
@@ -55,9 +57,7 @@ pub(crate) fn escaped(text: &str) -> String {
             '>' => safe.push_str("&gt;"),
             '"' => safe.push_str("&quot;"),
             '\'' => safe.push_str("&#39;"),
-            '\u{fffe}' | '\u{ffff}' => safe.push('\u{fffd}'),
-            c if c.is_control() => safe.push('\u{fffd}'),
-            c => safe.push(c),
+            c => safe.push(harmless_char(c)),
         }
     }
     safe

@@ -9,7 +9,9 @@
 //! Lines of user code beyond so many a second are held back where somebody watches or a `run.log` has them anyway; how many is told.
 //! `debug` shows records below `INFO` too; `classic` writes the report of 1.0.1 in front of the new one.
 //! On a terminal progress is one line, below all else; elsewhere a plain line every ten seconds.
-//! Trouble with standard error is ignored: nobody is left to be told. Trouble with standard output ends the sink.
+//! Whatever comes, nothing but colours gets to a terminal as control sequences; see [`pysurge_core::harmless`].
+//! Trouble with standard error is ignored: nobody is left to be told. After trouble with standard output nothing more is written there, and
+//! the rest goes on; only a reader who has gone (`| head`, a terminal that hung up) is no trouble.
 
 use crate::changes::Follower;
 use crate::classic;
@@ -26,6 +28,7 @@ use crate::style::{DEFAULT_COLUMNS, Paint, Style};
 use crate::text::{lines, one_line, plural};
 use pysurge_core::event::{Actor, RunEvent, Severity, StopReason, Stream};
 use pysurge_core::forecast::forecast;
+use pysurge_core::harmless::{Colours, harmless_lines};
 use pysurge_core::plan::Plan;
 use pysurge_core::schedule::{Change, Stripe};
 use pysurge_core::summary::Summary;
@@ -91,6 +94,10 @@ pub struct Terminal {
     live: Option<Live>,
     pending: String,
     wrote_stdout: bool,
+    /// Nothing more is written to standard output.
+    stdout_ended: bool,
+    /// Why, where that is worth telling.
+    stdout_trouble: Option<io::Error>,
     plan: Option<Plan>,
     workers: u32,
     infos: Vec<TestInfo>,
@@ -123,6 +130,8 @@ impl Terminal {
             live: None,
             pending: String::new(),
             wrote_stdout: false,
+            stdout_ended: false,
+            stdout_trouble: None,
             plan: None,
             workers: 0,
             infos: Vec::new(),
@@ -188,7 +197,7 @@ impl Terminal {
 
     /// Adds a line for standard output.
     fn out(&mut self, line: &str) -> io::Result<()> {
-        self.pending.push_str(line);
+        self.pending.push_str(&harmless_lines(line, Colours::Keep));
         self.pending.push('\n');
         if self.pending.len() >= MAX_PENDING_BYTES {
             self.flush_stdout()?;
@@ -202,17 +211,36 @@ impl Terminal {
         }
         self.wrote_stdout = true;
         let text = std::mem::take(&mut self.pending);
+        if self.stdout_ended {
+            return Ok(());
+        }
         let stdout = &mut self.options.stdout;
         let mut write = || stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
-        match &self.live {
+        let written = match &self.live {
             Some(live) if self.options.stdout_is_tty => live.above(write),
             _ => write(),
+        };
+        match written {
+            Ok(()) => Ok(()),
+            Err(error) => self.end_stdout(error),
         }
+    }
+
+    /// Writes nothing more to standard output; tells why, once, unless its reader has gone.
+    fn end_stdout(&mut self, error: io::Error) -> io::Result<()> {
+        self.stdout_ended = true;
+        if has_gone(&error) {
+            return Ok(());
+        }
+        let text = format!("cannot write to standard output: {error}");
+        self.stdout_trouble = Some(io::Error::new(error.kind(), text.clone()));
+        self.notice(Severity::Warning, &text)
     }
 
     /// Writes a line to standard error, behind everything that waits for standard output.
     fn err(&mut self, line: &str) -> io::Result<()> {
         self.flush_stdout()?;
+        let line = harmless_lines(line, Colours::Keep);
         let stderr = self.stderr.clone();
         let write = || {
             let mut stderr = stderr.lock();
@@ -249,6 +277,7 @@ impl Terminal {
             Severity::Warning => format!("{}: ", style.paint(Paint::Doubtful, "warning")),
             Severity::Error => format!("{}: ", style.paint(Paint::Bad, "error")),
         };
+        let text = harmless_lines(text, Colours::Drop);
         self.err(&format!("{lead}{text}"))
     }
 
@@ -285,7 +314,7 @@ impl Terminal {
         self.notice(Severity::Info, &opening.line)?;
         if self.options.keys && self.options.stderr_is_tty {
             let keys = self.stderr_style().paint(Paint::Quiet, KEYS);
-            self.notice(Severity::Info, &keys)?;
+            self.err(&keys)?;
         }
         self.show_live(opening.has_end, "started".to_owned());
         self.plan = Some(plan);
@@ -527,6 +556,12 @@ impl Sink for Terminal {
         let held_back = self.limiter.rest();
         let flushed = self.tell_held_back(held_back).and(self.flush_stdout());
         self.clear_live();
-        flushed
+        flushed.and(self.stdout_trouble.take().map_or(Ok(()), Err))
     }
+}
+
+/// Whether nobody reads any more: a pipe's reader ended, or the terminal hung up.
+fn has_gone(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::BrokenPipe
+        || error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error())
 }

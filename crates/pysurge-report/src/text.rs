@@ -1,6 +1,8 @@
 //! Text fitted to columns, and numbers as people read them. Whatever user code said goes through [`one_line`] or
 //! [`lines`] before it is laid out: a message must not be able to move the cursor.
 
+use pysurge_core::harmless::harmless_char;
+
 /// Columns a terminal uses for the text. Wide are the scripts and pictures of Unicode's East Asian width classes W
 /// and F; nothing wide are combining marks and joiners.
 pub(crate) fn width(text: &str) -> usize {
@@ -110,7 +112,7 @@ pub(crate) fn one_line(text: &str) -> String {
         .split(|c: char| c.is_whitespace())
         .filter(|word| !word.is_empty())
         .collect();
-    words.join(" ").chars().map(harmless).collect()
+    words.join(" ").chars().map(harmless_char).collect()
 }
 
 /// The text's lines, tabs as four spaces, without anything that moves the cursor.
@@ -120,19 +122,10 @@ pub(crate) fn lines(text: &str) -> Vec<String> {
             line.trim_end()
                 .replace('\t', "    ")
                 .chars()
-                .map(harmless)
+                .map(harmless_char)
                 .collect()
         })
         .collect()
-}
-
-fn harmless(c: char) -> char {
-    // Control characters, and the marks that turn the direction of the text around.
-    if c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') {
-        '\u{fffd}'
-    } else {
-        c
-    }
 }
 
 /// `1,234,567`.

@@ -1,14 +1,16 @@
 //! `timeseries.csv` in a run's folder: one line per row of the series, test and measure, specified in `docs/reference/timeseries.md`.
 //! Appended to as rows come; when the series was made coarser, replaced in one step, so that a reader sees the old one or the new one.
 
+use crate::cell::cell;
 use crate::naming::TestNames;
+use crate::private;
 use pysurge_core::histogram::Histogram;
 use pysurge_core::measure::Measures;
-use pysurge_core::series::{Row, Series, TestRow};
+use pysurge_core::series::{Row, TestRow};
 use pysurge_core::sketch::Sketch;
 use pysurge_core::summary::{Durations, ThreadTime};
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 /// The columns, in order.
@@ -33,35 +35,35 @@ struct Figures {
 #[derive(Debug)]
 pub(crate) struct TimeSeries {
     path: PathBuf,
-    writer: Option<csv::Writer<File>>,
+    writer: Option<BufWriter<File>>,
 }
 
 impl TimeSeries {
     /// The file in this folder.
     pub(crate) fn new(folder: &Path) -> Self {
         Self {
-            path: folder.join("timeseries.csv"),
+            path: folder.join(TIMESERIES),
             writer: None,
         }
     }
 
-    /// Appends a row.
-    pub(crate) fn append(&mut self, row: &Row, names: &TestNames) -> io::Result<()> {
+    /// Appends the [`lines`] of a row.
+    pub(crate) fn append(&mut self, lines: &str) -> io::Result<()> {
         if self.writer.is_none() {
             self.writer = Some(begin(&self.path)?);
         }
         let Some(writer) = &mut self.writer else {
             return Ok(());
         };
-        write_row(writer, row, names)
+        writer.write_all(lines.as_bytes())
     }
 
-    /// Puts the series in the place of what was written.
-    pub(crate) fn replace(&mut self, series: &Series, names: &TestNames) -> io::Result<()> {
+    /// Puts the [`lines`] of rows in the place of what was written.
+    pub(crate) fn replace(&mut self, rows: impl Iterator<Item = String>) -> io::Result<()> {
         let unfinished = self.path.with_file_name(".timeseries.csv.new");
         let mut writer = begin(&unfinished)?;
-        for row in series.complete_rows() {
-            write_row(&mut writer, row, names)?;
+        for lines in rows {
+            writer.write_all(lines.as_bytes())?;
         }
         writer.flush()?;
         fs::rename(&unfinished, &self.path)?;
@@ -72,17 +74,41 @@ impl TimeSeries {
 
     /// Writes out what waits.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
-        self.writer.as_mut().map_or(Ok(()), csv::Writer::flush)
+        self.writer.as_mut().map_or(Ok(()), BufWriter::flush)
+    }
+
+    /// The same, so that it outlives a power loss.
+    pub(crate) fn sync(&mut self) -> io::Result<()> {
+        self.flush()?;
+        self.writer
+            .as_ref()
+            .map_or(Ok(()), |writer| writer.get_ref().sync_data())
     }
 }
 
-fn begin(path: &Path) -> io::Result<csv::Writer<File>> {
-    let mut writer = csv::Writer::from_writer(File::create(path)?);
-    writer.write_record(HEAD)?;
+/// The name of the file.
+pub(crate) const TIMESERIES: &str = "timeseries.csv";
+
+/// The line of the columns' names.
+pub(crate) fn head() -> String {
+    HEAD.join(",") + "\n"
+}
+
+fn begin(path: &Path) -> io::Result<BufWriter<File>> {
+    let mut writer = BufWriter::new(private::make_file(path)?);
+    writer.write_all(head().as_bytes())?;
     Ok(writer)
 }
 
-fn write_row(writer: &mut csv::Writer<File>, row: &Row, names: &TestNames) -> io::Result<()> {
+/// The lines of a row, each with its end.
+pub(crate) fn lines(row: &Row, names: &TestNames) -> String {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    write_row(&mut writer, row, names).expect("a vector takes what is written");
+    let bytes = writer.into_inner().expect("a vector takes what is written");
+    String::from_utf8(bytes).expect("only text was written")
+}
+
+fn write_row(writer: &mut csv::Writer<Vec<u8>>, row: &Row, names: &TestNames) -> io::Result<()> {
     let (from, to) = (number(seconds(row.from_ns)), number(seconds(row.to_ns)));
     let mut line = |test: &str, measure: &str, figures: &Figures| -> io::Result<()> {
         let text = |value: Option<f64>| value.map(number).unwrap_or_default();
@@ -90,8 +116,8 @@ fn write_row(writer: &mut csv::Writer<File>, row: &Row, names: &TestNames) -> io
         writer.write_record([
             &from,
             &to,
-            test,
-            measure,
+            &*cell(test),
+            &*cell(measure),
             &figures.count.map(|n| n.to_string()).unwrap_or_default(),
             &text(figures.sum),
             &text(figures.min),

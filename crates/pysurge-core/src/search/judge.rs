@@ -300,7 +300,8 @@ fn is_own(kind: CauseKind) -> bool {
         | CauseKind::Swap
         | CauseKind::StoodStill
         | CauseKind::Limits
-        | CauseKind::Lost => true,
+        | CauseKind::Lost
+        | CauseKind::Killed => true,
         // A slow target keeps all threads busy, so that iterations start late or never.
         CauseKind::NothingStarted
         | CauseKind::Dropped

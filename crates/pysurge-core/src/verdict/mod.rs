@@ -102,6 +102,8 @@ pub enum CauseKind {
     Swap,
     /// The machine or a worker stood still.
     StoodStill,
+    /// The manager was killed, or the machine went down, before the run was over.
+    Killed,
 }
 
 impl Verdict {

@@ -153,12 +153,12 @@ impl Supervisor {
             plan_ends_ns: plan_ends_ns.min(now_ns.max(running.started_ns)),
             ends_ns: match status {
                 Status::Running => now_ns,
-                Status::Finished => drained_ns(),
+                Status::Finished | Status::Killed => drained_ns(),
             },
             status,
             reason: match status {
                 Status::Running => None,
-                Status::Finished => running.stop.map(|(reason, _)| reason),
+                Status::Finished | Status::Killed => running.stop.map(|(reason, _)| reason),
             },
             workers: &self.workers,
             machine: self.machine.summary(self.orders.cpus),

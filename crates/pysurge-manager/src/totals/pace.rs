@@ -190,8 +190,8 @@ impl TestTotals {
                 self.shares.iter().flatten().map(of_share).sum()
             }
             // All that was planned is what was asked, late as it may be; beyond its power, the generator used more time.
-            Status::Finished if account.dropped == 0 => over(account.fired(), to_ns),
-            Status::Finished => {
+            Status::Finished | Status::Killed if account.dropped == 0 => over(account.fired(), to_ns),
+            Status::Finished | Status::Killed => {
                 let late_ns = totals.course.plan_ns(self.late_start_ns);
                 over(account.fired(), to_ns.max(late_ns))
             }

@@ -49,7 +49,7 @@ impl Moment<'_> {
         ];
         match self.status {
             Status::Running => Until::Now,
-            Status::Finished => Until::End {
+            Status::Finished | Status::Killed => Until::End {
                 plan_ns,
                 cut: asked_for.contains(&self.reason),
             },
@@ -105,7 +105,7 @@ impl Totals {
             machine: moment.machine.clone(),
             blocks: match moment.status {
                 Status::Running => Vec::new(),
-                Status::Finished => Block::of_series(self.series()),
+                Status::Finished | Status::Killed => Block::of_series(self.series()),
             },
             samples_dropped: moment.workers.iter().map(|worker| worker.iterations_untold).sum(),
             output_dropped: moment.workers.iter().map(|worker| worker.logs_dropped).sum(),

@@ -79,7 +79,8 @@ fn is_late(test: &TestSummary, verdict: &Verdict) -> bool {
             | CauseKind::NotEverywhere
             | CauseKind::Limits
             | CauseKind::Swap
-            | CauseKind::StoodStill => false,
+            | CauseKind::StoodStill
+            | CauseKind::Killed => false,
         };
         of_lateness && is_about(cause, test)
     });
