@@ -7,7 +7,8 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum, 
 use clap_complete::Shell;
 use notes::{
     CHECK_NOTES, COMPARE_NOTES, COMPLETIONS_NOTES, CONTROL_NOTES, DEMO_NOTES, FIND_MAX_NOTES, HISTORY_NOTES,
-    INIT_NOTES, PLAN_NOTES, RUN_ABOUT, RUN_NOTES, SCHEMA_NOTES, SHORT_NOTES, TARGET_NOTES, long_notes,
+    INIT_NOTES, PLAN_NOTES, REPORT_NOTES, RUN_ABOUT, RUN_NOTES, SCHEMA_NOTES, SHORT_NOTES, TARGET_NOTES,
+    long_notes,
 };
 use pysurge_core::control;
 use pysurge_core::plan;
@@ -22,11 +23,13 @@ mod direct;
 mod find_max;
 mod history;
 mod notes;
+mod report;
 
 pub(crate) use compare::CompareArgs;
 pub(crate) use direct::DirectArgs;
 pub(crate) use find_max::FindMaxArgs;
 pub(crate) use history::HistoryArgs;
+pub(crate) use report::ReportArgs;
 
 /// The most workers that can be asked for; a typo should not start ten thousand processes.
 const MAX_WORKERS: u32 = 1_024;
@@ -46,6 +49,8 @@ pub(crate) enum Invocation {
     Compare(CompareArgs),
     /// `pysurge history`.
     History(HistoryArgs),
+    /// `pysurge report`.
+    Report(ReportArgs),
     /// `pysurge control`.
     Control(ControlArgs),
     /// `pysurge demo`.
@@ -93,6 +98,7 @@ pub(crate) fn parse(args: &[OsString], columns: Option<u16>) -> Result<Invocatio
         }
         Subcommands::Compare(compare) => Invocation::Compare(compare),
         Subcommands::History(history) => Invocation::History(history),
+        Subcommands::Report(report) => Invocation::Report(report),
         Subcommands::Control(control) => Invocation::Control(control),
         Subcommands::Demo(demo) => Invocation::Demo(demo),
         Subcommands::Init(init) => Invocation::Init(init),
@@ -231,6 +237,12 @@ enum Subcommands {
     /// Shows the runs with their key figures, the oldest first, and how to compare the last two.
     #[command(after_help = HISTORY_NOTES)]
     History(HistoryArgs),
+
+    /// Show the report of a run again, or rebuild it where the run was killed
+    ///
+    /// Reads a run's folder. Where pysurge was killed, or the machine went down, summary.json and timeseries.csv are rebuilt from run.journal, up to the last second before. A run that goes on is shown as it stands.
+    #[command(after_help = REPORT_NOTES)]
+    Report(ReportArgs),
 
     /// Ask a run that goes on: pause, resume, scale, stop
     ///

@@ -5,6 +5,7 @@ use crate::command::RunError;
 use crate::control::ClientError;
 use crate::style::{ERROR, HINT, paint};
 use pysurge_config::ConfigErrors;
+use pysurge_core::harmless::{Colours, harmless_lines};
 use pysurge_core::search::NotSearchable;
 use pysurge_manager::ManagerError;
 use pysurge_report::ReportError;
@@ -213,8 +214,13 @@ impl CliError {
         })
     }
 
-    /// The lines for standard error.
+    /// The lines for standard error. Names of files and tests are others' words.
     pub(crate) fn render(&self, color: bool) -> String {
+        let colours = if color { Colours::Keep } else { Colours::Drop };
+        harmless_lines(&self.words(color), colours).into_owned()
+    }
+
+    fn words(&self, color: bool) -> String {
         if let Self::Config(errors) = self {
             return format!("{}\n", errors.render(color));
         }

@@ -1,6 +1,7 @@
 //! What the command may touch of the world outside, handed in by whoever owns the process.
 
 use crate::clock;
+use pysurge_core::harmless::{Colours, harmless_lines};
 use pysurge_manager::StopRequests;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -109,8 +110,14 @@ impl Output {
         self.is_terminal
     }
 
-    /// Writes a text and flushes. A reader that has gone away (`| head`) is no error.
+    /// Writes a text and flushes. A reader that has gone away (`| head`) is no error. On a terminal nothing but text and colours gets through,
+    /// whoever it is from; a program gets the data as they are.
     pub(crate) fn print(&mut self, text: &str) -> io::Result<()> {
+        let text = if self.is_terminal {
+            harmless_lines(text, Colours::Keep)
+        } else {
+            text.into()
+        };
         let written = self.write_all(text.as_bytes()).and_then(|()| self.flush());
         written.or_else(|error| match error.kind() {
             io::ErrorKind::BrokenPipe => Ok(()),

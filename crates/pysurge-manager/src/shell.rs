@@ -10,7 +10,7 @@ use crate::machine;
 use crate::outcome::{ManagerError, Outcome};
 use crate::process::{Heard, Pipe, Process};
 use crate::settings::{AroundSuspension, Mission, Settings, Suspension};
-use crate::signals::{CONTINUES, STOPS, SUSPENDS, SignalListener, StopRequests};
+use crate::signals::{CONTINUES, STOPS, SUSPENDS, SignalListener, StopRequests, outlive_the_terminal};
 use crate::supervisor::{Effect, Input, Orders, Supervisor};
 use pysurge_core::NANOS_PER_SEC;
 use pysurge_core::event::{EventSink, RunEvent, Stream};
@@ -30,6 +30,9 @@ const WAKE_NS: u64 = NANOS_PER_SEC;
 /// Sees one run through; see [`crate::run`].
 pub(crate) fn run(plan: &Plan, settings: &Settings, sink: &dyn EventSink) -> Result<Outcome, ManagerError> {
     let signals = settings.stop_signals.then(|| STOPS.listen()).transpose()?;
+    if settings.stop_signals {
+        outlive_the_terminal();
+    }
     let suspends = Suspends::listen(settings)?;
     let controls = settings.controls.as_ref().map(Controls::listen).transpose()?;
     let workers_of_run = settings.workers.max(1);

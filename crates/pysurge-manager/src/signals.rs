@@ -5,11 +5,11 @@
 
 use crate::outcome::ManagerError;
 use signal_hook::SigId;
-use signal_hook::consts::{SIGCONT, SIGINT, SIGTERM, SIGTSTP};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP};
 use std::io::Read;
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Once, OnceLock};
 
 /// Asks a run to stop, from any thread: the first request stops it gracefully, the second skips the grace period, the
 /// third kills the workers. Clones ask the same run; each run wants one of its own. Requests made before the run wait for it.
@@ -99,6 +99,18 @@ impl Group {
         idle.store(false, Ordering::SeqCst);
         Ok(listener)
     }
+}
+
+/// From the first run on, a terminal that hangs up ends nothing: the load goes on, and its results are written. Where a parent had SIGHUP
+/// ignored (`nohup`), it stays so, for the workers too.
+pub(crate) fn outlive_the_terminal() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        if default_stands(SIGHUP) {
+            // A handler that does next to nothing: it is not inherited by the workers, as an ignored signal would be.
+            let _ = signal_hook::flag::register(SIGHUP, Arc::new(AtomicBool::new(false)));
+        }
+    });
 }
 
 /// Listens to the signals of a group until dropped.

@@ -9,11 +9,12 @@ use pyo3::types::{PyDict, PyList};
 use pysurge_cli::{LibraryOutcome, LibraryRun, Output, StopRequests, StopSignals, World};
 use pysurge_config::Config;
 use pysurge_core::plan::Plan;
+use rustix::fs::{Mode, OFlags};
 use rustix::termios::{isatty, tcgetwinsize};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::Read;
-use std::os::fd::{AsFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
 use std::path::PathBuf;
 
 /// The exit code of a run of which nothing was fired.
@@ -236,11 +237,23 @@ fn keyboard() -> Option<OwnedFd> {
         .flatten()
 }
 
+/// Opens `/dev/null` in the place of standard streams that are closed: a file of ours there would get what is meant for a terminal.
+fn fill_standard_streams() {
+    while let Ok(fd) = rustix::fs::open("/dev/null", OFlags::RDWR, Mode::empty()) {
+        if fd.as_raw_fd() > 2 {
+            break;
+        }
+        // It stays open for good.
+        let _ = fd.into_raw_fd();
+    }
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "this is where the process's own world is taken in"
 )]
 fn world(args: Vec<OsString>, python: PathBuf, demo: PathBuf, free_threaded: bool) -> World {
+    fill_standard_streams();
     let stdout = Output::new(std::io::stdout(), isatty(std::io::stdout()));
     let stderr = Output::new(std::io::stderr(), isatty(std::io::stderr()));
     let columns = [tcgetwinsize(std::io::stdout()), tcgetwinsize(std::io::stderr())];

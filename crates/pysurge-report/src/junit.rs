@@ -7,7 +7,7 @@ use crate::report::title;
 use crate::text::{count, lines, one_line, rate};
 use pysurge_core::harmless::{Colours, harmless_lines};
 use pysurge_core::span::format_span_f64;
-use pysurge_core::summary::{Summary, TestSummary, ThresholdResult, ThresholdState};
+use pysurge_core::summary::{Status, Summary, TestSummary, ThresholdResult, ThresholdState};
 use pysurge_core::verdict::Validity;
 use quick_xml::events::{BytesDecl, BytesText, Event};
 use quick_xml::writer::Writer;
@@ -122,7 +122,8 @@ fn of_verdict(summary: &Summary, run: &str, require_valid: bool) -> Case {
     });
     let causes: Vec<String> = causes.map(|line| one_line_indented(&line)).collect();
     let causes = causes.join("\n");
-    let is_failure = require_valid && summary.verdict.validity == Validity::Invalid;
+    let was_killed = summary.status == Status::Killed;
+    let is_failure = was_killed || (require_valid && summary.verdict.validity == Validity::Invalid);
     let first = summary.verdict.causes.first();
     let first = first.map_or_else(String::new, |cause| format!(": {}", one_line(&cause.text)));
     let word = word(summary.verdict.validity);
@@ -136,8 +137,8 @@ fn of_verdict(summary: &Summary, run: &str, require_valid: bool) -> Case {
             format!("{word}\n{causes}").trim_end().to_owned()
         },
         bad: is_failure.then(|| Bad {
-            element: "failure",
-            kind: "verdict",
+            element: if was_killed { "error" } else { "failure" },
+            kind: if was_killed { "killed" } else { "verdict" },
             message: format!("{word}{first}"),
             body: causes,
         }),

@@ -320,8 +320,14 @@ fn a_failing_sink_is_closed_and_reported_and_the_others_go_on() {
     ]);
     fanout.emit(notice("one"));
     fanout.emit(notice("two"));
+    // The others tell it while the run goes on, each failure once.
+    keeper.wait_for(4);
     let ends = fanout.finish();
-    assert_eq!(keeper.kept(), ["one", "two", "closed"]);
+    let (told, heard): (Vec<String>, Vec<String>) =
+        keeper.kept().into_iter().partition(|text| text.ends_with("the run goes on"));
+    assert_eq!(heard, ["one", "two", "closed"]);
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told.iter().any(|text| text.starts_with("broken: no storage space; ")), "{told:?}");
     assert_eq!(closed.kept(), ["closed", "closed"], "not after a panic");
     let errors: Vec<_> = ends.iter().map(|end| end.error.as_deref()).collect();
     assert!(errors[0].unwrap().contains("storage"), "{errors:?}");

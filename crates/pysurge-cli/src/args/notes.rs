@@ -32,6 +32,7 @@ pub(super) fn long_notes() -> String {
   pysurge run config.yml -d 1h30m --workers 4 --results /tmp/results
   pysurge find-max config.yml --slo \"response_time.p99 < 300ms\"
   pysurge history                    list the runs so far
+  pysurge report RUN                 show a run again; rebuild a killed one
   pysurge compare BASE NEW           say whether two runs differ
   pysurge control pause              ask the run that goes on to pause
   pysurge -c config.yml -d 5         the form of pysurge 1.0.1: five minutes
@@ -57,7 +58,7 @@ pub(super) fn long_notes() -> String {
 {exit_codes}
   0    it ran to its end and every threshold held; some iterations may have
        failed
-  1    internal error
+  1    internal error, or not all results could be written
   2    wrong usage or config, or a test cannot be loaded; nothing was fired.
        Or there is nothing to control
   3    a threshold failed or had no data, no iteration passed, a test could
@@ -144,6 +145,17 @@ Examples:
   pysurge history
   pysurge history results --name shop --last 10
   pysurge history --json | jq '.[-1].folder'";
+
+pub(super) const REPORT_NOTES: &str = "\
+Examples:
+  pysurge report pysurge-results/20260102-030405-shop
+  pysurge report pysurge-results/20260102-030405-shop --json | jq .account
+  pysurge report pysurge-results/20260102-030405-shop --junit junit.xml
+
+Exit codes:
+  0    shown, whatever came of the run
+  1    what was rebuilt, or the JUnit XML, could not be written
+  2    there is no run, or nothing of it can be read";
 
 pub(super) const CONTROL_NOTES: &str = "\
 Examples:

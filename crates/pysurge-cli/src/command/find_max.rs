@@ -20,7 +20,7 @@ use pysurge_core::threshold::Threshold;
 use pysurge_manager::{Controls, Outcome, Settings};
 use pysurge_report::{
     Fanout, FindMax, LevelRecord, LevelSink, LocalClock, RunFolder, Screen, ScreenOptions, Sink, Style,
-    Watched, find_max_json, find_max_svg, find_max_text,
+    Watched, find_max_json, find_max_svg, find_max_text, replace_file,
 };
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::fs;
@@ -170,7 +170,7 @@ impl Expedition {
         self.report.conclude(&found, elapsed_ns, exit_code);
         self.keep();
         self.show(json, world)?;
-        Ok(exit_code)
+        Ok(self.job.exit_code(exit_code))
     }
 
     fn elapsed_ns(&self) -> u64 {
@@ -178,7 +178,7 @@ impl Expedition {
     }
 
     /// Fires one level.
-    fn fire(&self, level: &Level, world: &mut World) -> Result<Fired, CliError> {
+    fn fire(&mut self, level: &Level, world: &mut World) -> Result<Fired, CliError> {
         let grace_ns = MIN_GRACE_NS.max(level.hold_ns / 2);
         let mut plan = search::plan_of(&self.job.config.plan, level.rate, level, grace_ns);
         plan.thresholds.clone_from(&self.objectives);
@@ -199,7 +199,7 @@ impl Expedition {
             ..self.job.settings(world)
         };
         let outcome = pysurge_manager::run(&plan, &settings, &fanout);
-        fire::show_trouble(&fanout.finish(), world);
+        self.job.unwritten |= fire::show_trouble(&fanout.finish(), world);
         Ok(match outcome.map_err(CliError::Manager)? {
             // Without one of its tests a level is not at the rate that was asked for.
             Outcome::Finished(summary) if summary.tests.iter().any(|test| test.workers == 0) => {
@@ -253,7 +253,7 @@ impl Expedition {
             return Ok(None);
         };
         let path = folder.join(folder_name(level));
-        let made = fs::create_dir(&path).map_err(|source| pysurge_report::ReportError::Folder {
+        let made = pysurge_report::make_folder(&path).map_err(|source| pysurge_report::ReportError::Folder {
             path: path.clone(),
             source,
         });
@@ -268,13 +268,15 @@ impl Expedition {
     }
 
     /// Writes what is known into the folder. Trouble with the disk never ends a search.
-    fn keep(&self) {
+    fn keep(&mut self) {
         let Some(folder) = &self.folder else {
             return;
         };
-        let json = fs::write(folder.join("find-max.json"), find_max_json(&self.report));
-        let kept = json.and_then(|()| fs::write(folder.join("find-max.svg"), find_max_svg(&self.report)));
+        let write = |name, text: String| replace_file(&folder.join(name), text.as_bytes(), false);
+        let json = write("find-max.json", find_max_json(&self.report));
+        let kept = json.and_then(|()| write("find-max.svg", find_max_svg(&self.report)));
         if let Err(error) = kept {
+            self.job.unwritten = true;
             self.screen
                 .warn(&format!("cannot write into {}: {error}", folder.display()));
         }

@@ -6,13 +6,14 @@ use super::load::{self, Loaded, Wishes};
 use super::rehearsal::Failed;
 use super::{collect, recordings, trace};
 use crate::args::{CheckArgs, LiveArgs, ResultsArgs, RunArgs};
-use crate::error::CliError;
+use crate::error::{CliError, EXIT_INTERNAL};
 use crate::keyboard::is_in_foreground;
-use crate::style::{WARNING, paint, wants_color};
+use crate::style::{ERROR, paint, wants_color};
 use crate::world::{StopSignals, World};
 use pysurge_config::Config;
 use pysurge_core::threshold::Threshold;
 use pysurge_manager::{Abort, Controls, Mission, Outcome, Settings};
+use pysurge_report::journal::JOURNAL;
 use pysurge_report::{
     Fanout, JunitFile, LocalClock, ReportError, RunFolder, Samples, Sink, SinkEnd, Terminal, TerminalOptions,
     junit, junit_not_fired,
@@ -160,6 +161,8 @@ pub(super) struct Job {
     pub(super) samples: Option<PathBuf>,
     /// The file for `JUnit` XML, from the working directory on.
     pub(super) junit: Option<PathBuf>,
+    /// Not all results could be written.
+    pub(super) unwritten: bool,
 }
 
 impl Job {
@@ -184,6 +187,7 @@ impl Job {
             require_valid: false,
             samples: None,
             junit: None,
+            unwritten: false,
         }
     }
 
@@ -236,14 +240,14 @@ impl Job {
         }
         if let Some(file) = junit {
             let written = file.write(&self.junit_xml(&outcome));
-            show_unwritten(&written, world);
+            self.unwritten |= show_unwritten(&written, world);
         }
         Ok((outcome?, path.filter(|_| is_kept)))
     }
 
     /// Fires it, every test being known.
     fn fire(
-        &self,
+        &mut self,
         mut sinks: Vec<Box<dyn Sink>>,
         folder: Option<&Path>,
         clock: LocalClock,
@@ -265,7 +269,7 @@ impl Job {
             ..self.settings(world)
         };
         let outcome = pysurge_manager::run(&self.config.plan, &settings, &live.sink());
-        show_trouble(&live.finish(), world);
+        self.unwritten |= show_trouble(&live.finish(), world);
         outcome.map_err(CliError::Manager)
     }
 
@@ -377,6 +381,15 @@ impl Job {
         }
     }
 
+    /// An exit code, or the one that says that not all of the results are there: unless it tells of something else already.
+    pub(super) fn exit_code(&self, exit_code: u8) -> u8 {
+        if self.unwritten && exit_code == 0 {
+            EXIT_INTERNAL
+        } else {
+            exit_code
+        }
+    }
+
     pub(super) fn conclude(&self, outcome: &Outcome) -> Result<u8, CliError> {
         let exit_code = outcome.exit_code();
         match outcome {
@@ -385,7 +398,7 @@ impl Job {
             | Outcome::Checked { .. }
             | Outcome::Planned { .. }
             | Outcome::Collected(_)
-            | Outcome::Aborted(Abort::Worker(_)) => Ok(exit_code),
+            | Outcome::Aborted(Abort::Worker(_)) => Ok(self.exit_code(exit_code)),
             Outcome::RehearsalFailed => Err(CliError::RehearsalFailed { exit_code }),
             Outcome::LoadFailed(errors) => Err(CliError::Config(self.config.load_errors(errors))),
             Outcome::Aborted(Abort::Signal) => Err(CliError::Stopped { exit_code }),
@@ -396,14 +409,14 @@ impl Job {
 /// Takes away the folder of a run in which nothing was fired. Only what the sink made is removed; a folder with anything
 /// else in it stays.
 pub(super) fn discard(folder: &Path) {
-    for file in ["config.yml", "run.log", "timeseries.csv"] {
+    for file in ["config.yml", "run.log", "timeseries.csv", JOURNAL] {
         let _ = fs::remove_file(folder.join(file));
     }
     let _ = fs::remove_dir(folder);
 }
 
 /// Opens a file that was asked for; an error names it as the user did.
-fn open<T>(
+pub(super) fn open<T>(
     path: Option<&Path>,
     create: impl FnOnce(&Path) -> Result<T, ReportError>,
     world: &World,
@@ -421,21 +434,22 @@ fn open<T>(
         })
 }
 
-/// Tells that the `JUnit` XML is missing. The run itself went as it went.
-fn show_unwritten(written: &Result<(), ReportError>, world: &mut World) {
+/// Tells that the `JUnit` XML is missing; whether it is.
+pub(super) fn show_unwritten(written: &Result<(), ReportError>, world: &mut World) -> bool {
     if let Err(error) = written {
-        let warning = paint("warning", WARNING, wants_color(world, &world.stderr));
-        let _ = world.stderr.print(&format!("{warning}: failed to {error}\n"));
+        let word = paint("error", ERROR, wants_color(world, &world.stderr));
+        let _ = world.stderr.print(&format!("{word}: failed to {error}\n"));
     }
+    written.is_err()
 }
 
-/// Tells what went wrong in a sink. It never changes the exit code: the run itself went as it went.
-pub(super) fn show_trouble(ends: &[SinkEnd], world: &mut World) {
-    let color = wants_color(world, &world.stderr);
+/// Tells what could not be written; whether anything could not.
+pub(super) fn show_trouble(ends: &[SinkEnd], world: &mut World) -> bool {
+    let word = paint("error", ERROR, wants_color(world, &world.stderr));
     for end in ends {
         if let Some(error) = &end.error {
-            let warning = paint("warning", WARNING, color);
-            let _ = world.stderr.print(&format!("{warning}: {}: {error}\n", end.name));
+            let _ = world.stderr.print(&format!("{word}: {}: {error}\n", end.name));
         }
     }
+    ends.iter().any(|end| end.error.is_some())
 }

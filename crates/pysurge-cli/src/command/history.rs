@@ -1,12 +1,12 @@
 //! `pysurge history`: the runs of a results folder.
 
-use super::runs::{self, RunError, SUMMARY};
+use super::runs::{self, RunError};
 use crate::args::HistoryArgs;
 use crate::error::CliError;
 use crate::style::{DEFAULT_COLUMNS, wants_color};
 use crate::world::World;
 use pysurge_core::compare::FolderName;
-use pysurge_report::{Glimpse, Style, history_json, history_text};
+use pysurge_report::{Glimpse, SUMMARY, Style, history_json, history_text};
 use std::fs;
 use std::io;
 use std::path::Path;

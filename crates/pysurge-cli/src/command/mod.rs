@@ -15,6 +15,7 @@ mod plan;
 mod print;
 mod recordings;
 mod rehearsal;
+mod report;
 mod runs;
 mod serve;
 mod trace;
@@ -86,6 +87,7 @@ fn dispatch(invocation: Invocation, world: &mut World) -> Result<u8, CliError> {
         Invocation::FindMax(args) => find_max::find_max(args, world),
         Invocation::Compare(args) => compare::compare(&args, world),
         Invocation::History(args) => history::history(&args, world),
+        Invocation::Report(args) => report::report(&args, world),
         Invocation::Control(control) => control::control(&control, world),
         Invocation::Demo(demo) => demo::demo(demo, world),
         Invocation::Init(init) => init::init(&init, world),

@@ -2,6 +2,8 @@
 
 use pysurge_core::compare::{Source, SourceError, run_before};
 use pysurge_core::summary::{SCHEMA_VERSION, Summary};
+use pysurge_report::SUMMARY;
+use pysurge_report::journal::{JOURNAL, JournalError};
 use serde_json::Value;
 use std::fs;
 use std::io;
@@ -34,9 +36,6 @@ fn in_shell(word: &str) -> String {
         format!("'{}'", word.replace('\'', r"'\''"))
     }
 }
-
-/// The file in a run's folder.
-pub(super) const SUMMARY: &str = "summary.json";
 
 /// A summary has at most some hundred blocks of some KiB per test; what is longer is something else.
 const MAX_BYTES: u64 = 1 << 28;
@@ -73,6 +72,12 @@ pub(crate) enum RunError {
     NoSource { path: PathBuf, source: SourceError },
     #[error("no run has a test {name}")]
     NoTest { name: String, known: Vec<String> },
+    #[error("{} {source}", path.display())]
+    Journal {
+        path: PathBuf,
+        source: JournalError,
+        goes_on: bool,
+    },
     #[error("there is no folder {}", .0.display())]
     NoFolder(PathBuf),
     #[error("failed to list the folder {}", path.display())]
@@ -99,12 +104,23 @@ impl RunError {
             Self::NoSummary { .. } => {
                 "a run's folder has one from its first second on; name another folder".to_owned()
             }
-            Self::OtherVersion { .. } => "compare with the pysurge that wrote it, or a later one".to_owned(),
-            Self::OtherForm { .. } => "run it again with this pysurge".to_owned(),
+            Self::NotJson { path, .. } | Self::NotSummary(path) | Self::TooLong(path)
+                if path.with_file_name(JOURNAL).exists() =>
+            {
+                rebuilding(path.parent().unwrap_or(path))
+            }
             Self::NoSource {
                 source: SourceError::Unfinished,
+                path,
+            } => format!("wait for its end; where it was killed, {}", rebuilding(path)),
+            Self::Journal { goes_on: true, .. } => "it has only begun: ask again in a second".to_owned(),
+            Self::Journal {
+                source: JournalError::OtherVersion { .. },
                 ..
-            } => "wait for its end, or run it again; figures over time are written at the end".to_owned(),
+            } => "read it with the pysurge that wrote it, or a later one".to_owned(),
+            Self::Journal { .. } => "run.log beside it may tell more; nothing was changed".to_owned(),
+            Self::OtherVersion { .. } => "compare with the pysurge that wrote it, or a later one".to_owned(),
+            Self::OtherForm { .. } => "run it again with this pysurge".to_owned(),
             Self::NoTest { known, .. } => format!("there are: {}", known.join(", ")),
             Self::NoFolder(_) => {
                 "runs are kept in pysurge-results, unless `pysurge run` had --results DIR or --no-results"
@@ -123,26 +139,39 @@ impl RunError {
     }
 }
 
+fn rebuilding(folder: &Path) -> String {
+    let folder = in_shell(&folder.to_string_lossy());
+    format!("`pysurge report {folder}` rebuilds it from its journal")
+}
+
+/// The summary in a run's folder.
+pub(super) fn summary(path: &Path, shown: &Path) -> Result<Summary, RunError> {
+    let (path, shown) = file_of(path, shown)?;
+    let json = bytes(&path, &shown)?;
+    parse(&json, &shown)
+}
+
 /// A run by its folder or its summary.
 pub(super) fn read(named: &Path, cwd: &Path) -> Result<Source, RunError> {
-    let mut shown = named.to_path_buf();
-    let mut path = cwd.join(named);
-    if path.is_dir() {
-        if !path.join(SUMMARY).is_file() {
-            return Err(RunError::NoSummary {
-                path: shown,
-                holds_runs: holds_runs(&path),
-            });
-        }
-        path.push(SUMMARY);
-        shown.push(SUMMARY);
-    }
-    let json = bytes(&path, &shown)?;
-    let summary = parse(&json, &shown)?;
+    let summary = summary(&cwd.join(named), named)?;
     Source::new(named.display().to_string(), summary).map_err(|source| RunError::NoSource {
         path: named.to_path_buf(),
         source,
     })
+}
+
+/// The file with the summary, where it is and as it is named.
+fn file_of(path: &Path, shown: &Path) -> Result<(PathBuf, PathBuf), RunError> {
+    if !path.is_dir() {
+        return Ok((path.to_path_buf(), shown.to_path_buf()));
+    }
+    if !path.join(SUMMARY).is_file() {
+        return Err(RunError::NoSummary {
+            path: shown.to_path_buf(),
+            holds_runs: holds_runs(path),
+        });
+    }
+    Ok((path.join(SUMMARY), shown.join(SUMMARY)))
 }
 
 /// The bytes of a summary.

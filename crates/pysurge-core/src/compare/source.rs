@@ -54,7 +54,7 @@ pub struct Cells {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SourceError {
     /// It has no final summary.
-    #[error("the run did not come to its end: it still goes on, or was killed, and has no figures over time")]
+    #[error("the run did not come to its end: it goes on, or was killed, and has no figures over time yet")]
     Unfinished,
     /// It has no blocks.
     #[error("the run has no figures over time: nothing was measured in it")]

@@ -18,7 +18,7 @@ pub struct Glimpse {
     pub name: String,
     /// When its iterations started, ISO 8601 UTC.
     pub started_at: String,
-    /// `running` or `finished`; a run that goes on no more and says `running` was killed.
+    /// `running`, `finished` or `killed`; a run that goes on no more and says `running` was killed and not rebuilt.
     pub status: String,
     /// Why it stopped.
     pub stop_cause: Option<String>,
@@ -220,8 +220,10 @@ fn thresholds(run: &Glimpse) -> String {
 }
 
 fn verdict(run: &Glimpse) -> Cell {
-    if run.status != "finished" {
-        return Cell::new("unfinished", Paint::Bad);
+    match run.status.as_str() {
+        "finished" => {}
+        "killed" => return Cell::new("killed", Paint::Bad),
+        _ => return Cell::new("unfinished", Paint::Bad),
     }
     match run.verdict.validity.as_str() {
         "valid" => Cell::new("valid", Paint::Good),

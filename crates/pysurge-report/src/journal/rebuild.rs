@@ -1,13 +1,19 @@
 //! What becomes of a journal: the summary and the time series of a run that was killed. What ran when it was killed, or was not told of, is
 //! lost; so every account balances.
 
+use super::JOURNAL;
 use super::read::Journal;
 use super::record::{JournalRow, RowTest};
-use crate::timeseries;
+use crate::folder::{SUMMARY, summary_json};
+use crate::private;
+use crate::timeseries::{self, TIMESERIES};
 use pysurge_core::account::Account;
 use pysurge_core::summary::{Block, EncodedHistogram, MAX_BLOCKS, Status, Summary, TestBlock, WorkerEnd};
 use pysurge_core::verdict::{Cause, CauseKind, Validity, Verdict};
 use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::Path;
 
 /// What is to stand in the folder of a run that was killed.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,6 +22,21 @@ pub struct Rebuilt {
     pub summary: Summary,
     /// The content of `timeseries.csv`.
     pub timeseries: String,
+}
+
+impl Rebuilt {
+    /// Puts it into the run's folder, the summary last: until it stands there, the journal is what counts. Then that goes, unless it is to stay.
+    pub fn write(&self, folder: &Path, and_remove_journal: bool) -> io::Result<()> {
+        private::replace_file(&folder.join(TIMESERIES), self.timeseries.as_bytes(), true)?;
+        let summary = summary_json(&self.summary);
+        private::replace_file(&folder.join(SUMMARY), summary.as_bytes(), true)?;
+        if and_remove_journal {
+            let journal = folder.join(JOURNAL);
+            fs::remove_file(&journal)?;
+            private::sync_folder_of(&journal)?;
+        }
+        Ok(())
+    }
 }
 
 impl Journal {

@@ -13,7 +13,7 @@ pub(crate) use test::heading;
 use crate::line::process_name;
 use crate::style::Style;
 use crate::text::{one_line, plural, wrap};
-use pysurge_core::summary::{Summary, TestSummary, WorkerEnd};
+use pysurge_core::summary::{Status, Summary, TestSummary, WorkerEnd};
 
 /// The whole report, ending in a line end.
 pub fn render(summary: &Summary, style: &Style) -> String {
@@ -53,6 +53,8 @@ fn remarks(summary: &Summary, style: Style) -> Vec<String> {
     let mut lines = Vec::new();
     for worker in &summary.workers {
         let what = match worker.end {
+            // They went with their manager, which the head tells.
+            WorkerEnd::Lost if summary.status == Status::Killed && worker.death.is_none() => continue,
             WorkerEnd::Running | WorkerEnd::Done => continue,
             WorkerEnd::Killed => "told all it measured, then had to be killed",
             WorkerEnd::Lost => "died before it told all",

@@ -6,7 +6,7 @@ use crate::style::{Paint, Style};
 use crate::text::{count, cut, one_line, plural, run_time, wrap};
 use pysurge_core::account::Account;
 use pysurge_core::span::format_span_f64;
-use pysurge_core::summary::{StopCause, Summary, TestSummary};
+use pysurge_core::summary::{Status, StopCause, Summary, TestSummary};
 use pysurge_core::verdict::{Cause, Validity};
 
 /// Causes that are listed under a verdict; the rest is counted.
@@ -155,6 +155,11 @@ pub(super) fn ended(account: Account) -> String {
 }
 
 fn stopped(summary: &Summary) -> Option<String> {
+    match summary.status {
+        Status::Running => return Some("it goes on: the figures so far".to_owned()),
+        Status::Killed => return Some("killed before its end: the figures up to then".to_owned()),
+        Status::Finished => {}
+    }
     let why = match summary.stop_cause? {
         StopCause::Duration => return None,
         StopCause::Iterations => "ended when every planned iteration was done",

@@ -1,0 +1,20 @@
+//! The flags of `pysurge report`.
+
+use clap::{Args, ValueHint};
+use std::path::PathBuf;
+
+/// `pysurge report`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub(crate) struct ReportArgs {
+    /// The run's folder
+    #[arg(value_hint = ValueHint::DirPath)]
+    pub(crate) folder: PathBuf,
+
+    /// Print the summary as JSON in place of the text
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Write the result as JUnit XML, too
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) junit: Option<PathBuf>,
+}
