@@ -20,13 +20,14 @@ pub fn make_folder(path: &Path) -> io::Result<()> {
 
 /// Makes a folder and those that hold it, as far as they are missing.
 pub(crate) fn make_folders(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        make_folders(parent)?;
+    }
     match make_folder(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            match path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-                Some(parent) => make_folders(parent).and_then(|()| make_folders(path)),
-                None => Err(error),
-            }
-        }
+        // Another run was faster.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
         made => made,
     }

@@ -19,6 +19,15 @@ impl Keeper {
     fn kept(&self) -> Vec<String> {
         self.0.lock().unwrap().clone()
     }
+
+    /// Until it has so much; a deadline that only a hang reaches.
+    fn wait_for(&self, count: usize) {
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+        while self.kept().len() < count {
+            assert!(std::time::Instant::now() < deadline, "{:?}", self.kept());
+            std::thread::yield_now();
+        }
+    }
 }
 
 impl Sink for Keeper {
@@ -323,11 +332,17 @@ fn a_failing_sink_is_closed_and_reported_and_the_others_go_on() {
     // The others tell it while the run goes on, each failure once.
     keeper.wait_for(4);
     let ends = fanout.finish();
-    let (told, heard): (Vec<String>, Vec<String>) =
-        keeper.kept().into_iter().partition(|text| text.ends_with("the run goes on"));
+    let (told, heard): (Vec<String>, Vec<String>) = keeper
+        .kept()
+        .into_iter()
+        .partition(|text| text.ends_with("the run goes on"));
     assert_eq!(heard, ["one", "two", "closed"]);
     assert_eq!(told.len(), 2, "{told:?}");
-    assert!(told.iter().any(|text| text.starts_with("broken: no storage space; ")), "{told:?}");
+    assert!(
+        told.iter()
+            .any(|text| text.starts_with("broken: no storage space; ")),
+        "{told:?}"
+    );
     assert_eq!(closed.kept(), ["closed", "closed"], "not after a panic");
     let errors: Vec<_> = ends.iter().map(|end| end.error.as_deref()).collect();
     assert!(errors[0].unwrap().contains("storage"), "{errors:?}");
