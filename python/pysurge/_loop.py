@@ -23,11 +23,14 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from types import CodeType, FrameType
 from typing import Any
 
-from . import _engine
+from . import _descriptors, _engine
 from ._paths import is_ours
 from ._tracebacks import render
 
 log = logging.getLogger("pysurge")
+
+# User code may put something else in its place.
+_Thread = threading.Thread
 
 # How long cancelled iterations may take to finalise. `shutdown` and the rest have what is left of ten seconds.
 FINALISE_S = 2.0
@@ -53,14 +56,15 @@ class EventLoop:
     """An event loop that runs until it is closed. What is public is called from the main thread."""
 
     def __init__(self) -> None:
-        self.waker = _engine.LoopWaker()
-        self._loop = _new_loop()
+        with _descriptors.none_low():
+            self.waker = _engine.LoopWaker()
+            self._loop = _new_loop()
         self._tests: list[_Test] = []
         self._looks_soon = False
         self._closing = False
         self._blocked = False
         self._context = contextvars.Context()
-        self._thread = threading.Thread(target=self._live, name="event-loop", daemon=True)
+        self._thread = _Thread(target=self._live, name="event-loop", daemon=True)
         self._thread.start()
 
     def wait(self, awaitable: Awaitable[Any]) -> Any:
@@ -236,10 +240,10 @@ class _Test:
         # The loop itself keeps tasks by weak references alone.
         self.running: dict[_engine.TaskIteration, asyncio.Task[None]] = {}
         self.is_cancelled = False
-        self.drive: _Driver = (_drive_hooks if runner.has_hooks else _drive_one)(self.running, look_soon)
+        self.drive: _Driver = (_drive_hooks if runner.has_hooks else _drive_one)(runner, self.running, look_soon)
 
 
-def _drive_one(running: dict[_engine.TaskIteration, Any], look_soon: Callable[[], None]) -> _Driver:
+def _drive_one(runner: _engine.TaskRunner, running: dict[_engine.TaskIteration, Any], look_soon: Callable[[], None]) -> _Driver:
     """Drives iterations that are one coroutine."""
 
     async def drive(iteration: _engine.TaskIteration) -> None:
@@ -247,9 +251,8 @@ def _drive_one(running: dict[_engine.TaskIteration, Any], look_soon: Callable[[]
             coroutine = iteration.begin()
             if coroutine is not None:
                 iteration.ran(await coroutine)
-        except GeneratorExit:
-            raise
         except BaseException as error:
+            _go_if_closed(runner, error)
             iteration.failed("run", error)
         finally:
             del running[iteration]
@@ -259,7 +262,9 @@ def _drive_one(running: dict[_engine.TaskIteration, Any], look_soon: Callable[[]
     return drive
 
 
-def _drive_hooks(running: dict[_engine.TaskIteration, Any], look_soon: Callable[[], None]) -> _Driver:
+def _drive_hooks(
+    runner: _engine.TaskRunner, running: dict[_engine.TaskIteration, Any], look_soon: Callable[[], None]
+) -> _Driver:
     """Drives iterations of a class that has a setup or a teardown, each a coroutine or not."""
 
     async def drive(iteration: _engine.TaskIteration) -> None:
@@ -284,9 +289,8 @@ def _drive_hooks(running: dict[_engine.TaskIteration, Any], look_soon: Callable[
             if iteration.set_up(has_setup):
                 phase = "run"
                 iteration.ran(await case.run())
-        except GeneratorExit:
-            raise
         except BaseException as error:
+            _go_if_closed(runner, error)
             iteration.failed(phase, error)
 
     async def tear_down(iteration: _engine.TaskIteration, case: Any) -> None:
@@ -298,12 +302,17 @@ def _drive_hooks(running: dict[_engine.TaskIteration, Any], look_soon: Callable[
             if inspect.isawaitable(answer):
                 await answer
             iteration.torn_down()
-        except GeneratorExit:
-            raise
         except BaseException as error:
+            _go_if_closed(runner, error)
             iteration.failed("teardown", error)
 
     return drive
+
+
+def _go_if_closed(runner: _engine.TaskRunner, error: BaseException) -> None:
+    """A coroutine that is closed may await nothing more. Before the hard stop nobody closes one: then user code raised this."""
+    if isinstance(error, GeneratorExit) and runner.is_interrupted:
+        raise error
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:

@@ -54,6 +54,14 @@ def here() -> str:
     return sendable(f"{shown(found.f_code.co_filename)}:{found.f_lineno} in {found.f_code.co_name}") if found else ""
 
 
+def is_of_handler(exception: BaseException) -> bool:
+    """Whether code of the user's raised it in the middle of ours: on the main thread a signal handler does."""
+    last = None
+    for code, _ in _codes(exception.__traceback__):
+        last = code
+    return last is not None and is_users(last.co_filename)
+
+
 def render(exception: BaseException) -> str:
     """The user's frames and the error, then what caused it, a line each."""
     lines = [*traceback.format_list(_users_frames(exception.__traceback__)), *_last_lines(exception)]

@@ -82,21 +82,23 @@ class Units:
     def __init__(self) -> None:
         self._of_tests: list[Unit | None] = []
         self._tried: list[Unit] = []
+        self._errors: dict[object, StartupError | None] = {}
 
     def add(self, unit: Unit | None) -> None:
         """Add that of the next test; None where it has none, a function for example."""
         self._of_tests.append(unit)
 
     def start_up(self, await_: Await) -> list[StartupError | None]:
-        """Start each up once; per test, what went wrong."""
-        errors: dict[object, StartupError | None] = {}
+        """Start each up once; per test, what went wrong. May be called again where a signal handler raised in the middle."""
+        errors = self._errors
         for unit in self._of_tests:
             if unit is not None and unit.key not in errors:
                 self._tried.append(unit)
+                errors[unit.key] = None
                 errors[unit.key] = unit.start_up(await_)
         return [None if unit is None else errors[unit.key] for unit in self._of_tests]
 
     def shut_down(self, await_: Await) -> None:
-        """Shut down whatever was tried to be started up."""
-        for unit in self._tried:
-            unit.shut_down(await_)
+        """Shut down whatever was tried to be started up, once."""
+        while self._tried:
+            self._tried.pop(0).shut_down(await_)

@@ -16,7 +16,7 @@ import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from . import _engine, _loader, _output, _rows, _shapes
+from . import _descriptors, _engine, _forks, _loader, _output, _rows, _shapes
 from ._inherit import inherit
 from ._names import Problem
 from ._tracebacks import sendable
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from ._loop import EventLoop
 
 log = logging.getLogger("pysurge")
+
+# User code may put something else in its place.
+_Thread = threading.Thread
 
 # Names of stuck threads that are told, per place.
 _MAX_NAMES = 5
@@ -210,7 +213,7 @@ class Helpers:
 
     def spawn(self, name: str, thread: _engine.PoolThread) -> None:
         """Make a pool thread. They are daemons: one that is stuck must not keep the interpreter from ending."""
-        pool_thread = threading.Thread(target=self._live, args=(thread,), name=name, daemon=True)
+        pool_thread = _Thread(target=self._live, args=(thread,), name=name, daemon=True)
         pool_thread.start()
         self._pool_threads.add(pool_thread)
 
@@ -249,17 +252,25 @@ def _is_of_thread(frame: traceback.FrameSummary) -> bool:
     return frame.filename in (threading.__file__, __file__)
 
 
+def _handle_no_signals() -> None:
+    """Handlers of user code may raise: from now on that would be in the middle of our own ending."""
+    for number in signal.valid_signals():
+        if callable(signal.getsignal(number)):
+            # What is raised here is of one that was on its way.
+            with contextlib.suppress(BaseException):
+                signal.signal(number, signal.SIG_IGN)
+
+
 def main() -> NoReturn:
     """Serve the manager at standard input until the run is over, and end the process."""
     # The manager decides when this process ends. Not SIG_IGN, which programs that a test starts would inherit.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: None)
-    channel = os.dup(0)  # not inheritable, unlike 0 itself
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
-    os.close(null)
+    channel = _descriptors.take_channel()
+    _forks.see_to(channel)
     helpers = Helpers()
     clean = _engine.serve(channel, helpers)
+    _handle_no_signals()
     _output.end()
     for stream in (sys.stdout, sys.stderr):
         # User code may have closed it, or put something else in its place.

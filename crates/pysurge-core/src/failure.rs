@@ -193,7 +193,12 @@ pub fn mask(message: &str) -> String {
             rest = after;
             continue;
         }
-        let word_len = rest.find(|c: char| !c.is_alphanumeric()).unwrap_or(rest.len());
+        // A longer word is taken in pieces, so that the limit holds.
+        let ends = |(place, c): (usize, char)| !c.is_alphanumeric() || place >= MAX_MESSAGE_CHARS;
+        let word_len = rest
+            .char_indices()
+            .find(|at| ends(*at))
+            .map_or(rest.len(), |(place, _)| place);
         let (word, next) = rest.split_at(word_len);
         rest = next;
         let hexadecimal = word.strip_prefix("0x").unwrap_or(word);
@@ -300,6 +305,18 @@ mod tests {
         merged.merge(&failures);
         assert_eq!((merged.by_count().len(), merged.overflow()), (MAX_GROUPS, 6));
         assert_eq!(merged.by_count()[0].1.count, 2);
+    }
+
+    #[test]
+    fn a_message_of_one_endless_word_is_cut() {
+        for word in ["x", "ß", "x1", "deadbeef"] {
+            let masked = mask(&word.repeat(1_000_000));
+            assert!(
+                masked.chars().count() <= MAX_MESSAGE_CHARS * 2,
+                "{}",
+                masked.len()
+            );
+        }
     }
 
     proptest! {

@@ -123,8 +123,12 @@ impl Process {
         }
     }
 
-    /// Gives its process id back, if it has ended.
+    /// Gives its process id back, if it has ended. What it started and left in its group ends before: afterwards nobody could say whose
+    /// that group is.
     pub(crate) fn reap(&mut self) {
+        if !self.reaped && self.exit().is_some() {
+            let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
+        }
         self.reaped |= !matches!(self.child.try_wait(), Ok(None));
     }
 }

@@ -1,6 +1,7 @@
 //! What a test runs on pool threads: one instance of a class per iteration, or one call of a function.
 
 use crate::base::{TestCaseBase, overrides};
+use crate::forks::end_child_with;
 use crate::input::Input;
 use crate::slot::Slot;
 use crate::teller::{Reporter, Teller, returned_metrics};
@@ -120,7 +121,9 @@ impl PyTestCase {
 
     /// One life of one instance.
     fn live(&self, py: Python<'_>, probe: &mut Probe<'_>, hooks: Hooks, slot: Option<&Slot>) {
-        let instance = match self.instance(py, probe) {
+        let instance = self.instance(py, probe);
+        end_child_with(py, &instance);
+        let instance = match instance {
             Ok(instance) => instance,
             Err(error) => return self.teller.fail(py, probe, Phase::Init, &error, None),
         };
@@ -152,6 +155,7 @@ impl PyTestCase {
             Some(kwargs) => function.call((), Some(kwargs)),
             None => function.call0(),
         });
+        end_child_with(py, &returned);
         let fail_checks = |probe: &mut Probe<'_>| {
             slot.is_some_and(|slot| self.teller.fail_checks(py, probe, Phase::Run, slot.steps(), None))
         };
@@ -194,6 +198,7 @@ impl<'py> Life<'_, 'py> {
         if self.hooks.setup {
             self.debug(probe, "in setup()");
             let done = probe.setup(|| self.instance.call_method0(intern!(py, "setup")));
+            end_child_with(py, &done);
             if self.hooks.of_pytest {
                 self.tell_wait(probe);
             }
@@ -206,7 +211,9 @@ impl<'py> Life<'_, 'py> {
             return;
         }
         self.debug(probe, "in run()");
-        if let Err(error) = probe.run(|| self.instance.call_method0(intern!(py, "run"))) {
+        let done = probe.run(|| self.instance.call_method0(intern!(py, "run")));
+        end_child_with(py, &done);
+        if let Err(error) = done {
             self.fail(probe, Phase::Run, &error);
             return;
         }
@@ -226,7 +233,9 @@ impl<'py> Life<'_, 'py> {
         if self.hooks.teardown {
             self.debug(probe, "in teardown()");
             let py = self.py;
-            if let Err(error) = probe.teardown(|| self.instance.call_method0(intern!(py, "teardown"))) {
+            let done = probe.teardown(|| self.instance.call_method0(intern!(py, "teardown")));
+            end_child_with(py, &done);
+            if let Err(error) = done {
                 self.teller
                     .fail(py, probe, Phase::Teardown, &error, Some(self.instance));
             }

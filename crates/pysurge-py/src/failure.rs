@@ -3,7 +3,7 @@
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
-use pysurge_core::failure::{FailureKey, Phase, mask};
+use pysurge_core::failure::{FailureKey, MAX_MESSAGE_CHARS, Phase, clip, mask};
 
 /// Formats exceptions by way of the package's Python helpers.
 pub(crate) struct Tracebacks {
@@ -43,8 +43,8 @@ impl Tracebacks {
         (
             FailureKey {
                 phase,
-                exception,
-                frame,
+                exception: clip(&exception, MAX_MESSAGE_CHARS),
+                frame: clip(&frame, MAX_MESSAGE_CHARS),
                 message: mask(&message),
             },
             message,

@@ -2,6 +2,7 @@
 //! helpers in `pysurge._worker`.
 
 use crate::case::{Form, Hooks, PyTestCase};
+use crate::forks::end_child;
 use crate::input::{Fed, Input, RowAs, RowSource, put_row};
 use crate::pytest;
 use crate::tasks::TaskRunner;
@@ -52,6 +53,22 @@ fn end_process() {
     let _ = kill_process(getpid(), Signal::KILL);
 }
 
+/// So many exceptions of signal handlers are borne in one call: an alarm may come every millisecond.
+const MAX_HANDLERS: u32 = 20;
+
+/// Whether an exception came out of code of the user's in the middle of ours.
+fn is_of_handler(py: Python<'_>, error: &PyErr) -> bool {
+    if let Some(traceback) = error.traceback(py) {
+        drop(error.value(py).setattr("__traceback__", traceback));
+    }
+    let asked = py.import("pysurge._tracebacks").and_then(|module| {
+        module
+            .call_method1("is_of_handler", (error.value(py),))?
+            .extract()
+    });
+    asked.unwrap_or(false)
+}
+
 struct LoadedTest {
     case: Arc<PyTestCase>,
     thread_name: String,
@@ -98,6 +115,7 @@ impl Reporter for ToManager {
 
 /// What the package's log handler calls.
 #[pyclass(frozen, name = "LogSender", module = "pysurge._engine")]
+#[derive(Clone)]
 struct LogSender(ToManager);
 
 #[pymethods]
@@ -134,19 +152,38 @@ impl PyHost {
     }
 
     /// Calls a helper; what it raises is a bug of ours and is told as such.
-    fn help<T>(
-        &self,
-        what: &str,
-        call: impl FnOnce(Python<'_>, &Bound<'_, PyAny>) -> PyResult<T>,
-    ) -> Option<T> {
-        Python::attach(|py| match call(py, self.helpers.bind(py)) {
-            Ok(value) => Some(value),
-            Err(error) => {
-                let message = format!("internal error of pysurge in {what}: {error}");
-                self.reporter().log(Level::Error, "MainThread", message);
-                None
+    fn help<T>(&self, what: &str, call: impl Fn(Python<'_>, &Bound<'_, PyAny>) -> PyResult<T>) -> Option<T> {
+        Python::attach(|py| {
+            let result = self.call(py, call);
+            end_child(py);
+            match result {
+                Ok(value) => Some(value),
+                Err(error) => {
+                    let message = format!("internal error of pysurge in {what}: {error}");
+                    self.reporter().log(Level::Error, "MainThread", message);
+                    None
+                }
             }
         })
+    }
+
+    /// Calls a helper on the main thread, and once more where a signal handler of the user's raised in the middle of it.
+    fn call<T>(
+        &self,
+        py: Python<'_>,
+        call: impl Fn(Python<'_>, &Bound<'_, PyAny>) -> PyResult<T>,
+    ) -> PyResult<T> {
+        for _ in 0..MAX_HANDLERS {
+            let result = call(py, self.helpers.bind(py));
+            let Err(error) = &result else { return result };
+            if !is_of_handler(py, error) {
+                return result;
+            }
+            let message =
+                format!("a signal handler raised {error}; nobody is there to catch it, and the run goes on");
+            self.reporter().log(Level::Error, "MainThread", message);
+        }
+        call(py, self.helpers.bind(py))
     }
 
     /// Sets up logging and the import path, once.
@@ -162,7 +199,7 @@ impl PyHost {
                 "prepare",
                 (
                     sender.0.process.clone(),
-                    Py::new(py, sender)?,
+                    Py::new(py, sender.clone())?,
                     load.debug,
                     first,
                     last,
@@ -239,6 +276,7 @@ impl PyHost {
             Target::Object(_) => helpers.call_method1("load", (path, &kwargs, row, first, false)),
             Target::Pytest(_) => helpers.call_method1("load_item", (path, first.is_some())),
         };
+        end_child(py);
         let answer = answer.map_err(internal)?;
         if let Some(problem) = problem(&answer) {
             return Err(problem);
@@ -475,7 +513,11 @@ impl Host for PyHost {
         let answers = self.help("startup", |_, helpers| {
             helpers.call_method0("startup")?.extract::<Vec<Answer>>()
         });
-        let answers = answers.unwrap_or_else(|| vec![Some(Default::default()); self.tests.len()]);
+        let failed = || {
+            let message = "pysurge could not run it; the log says why".to_owned();
+            Some(("the classes".to_owned(), message, String::new()))
+        };
+        let answers = answers.unwrap_or_else(|| vec![failed(); self.tests.len()]);
         let told = |answer: Answer| {
             answer.map(|(class, message, traceback)| StartupError {
                 class,
@@ -504,11 +546,13 @@ impl Host for PyHost {
         Python::attach(|py| {
             let name = thread.name.clone();
             let handle = PoolThreadHandle::new(move |py| thread.run(&Attached(py)));
-            let spawned = Py::new(py, handle)
-                .and_then(|handle| self.helpers.bind(py).call_method1("spawn", (name, handle)));
-            spawned
-                .map(drop)
-                .map_err(|error| HostError(error.value(py).to_string()))
+            let spawned = Py::new(py, handle).and_then(|handle| {
+                // Where its thread lives already, a second one finds nothing to do.
+                self.call(py, |_, helpers| {
+                    helpers.call_method1("spawn", (&name, &handle)).map(drop)
+                })
+            });
+            spawned.map_err(|error| HostError(error.value(py).to_string()))
         })
     }
 
@@ -527,7 +571,7 @@ impl Host for PyHost {
     fn log_stacks(&mut self, tests: &[usize]) {
         let names: Vec<String> = tests.iter().map(|test| self.thread_name(*test)).collect();
         self.help("log_stacks", |_, helpers| {
-            helpers.call_method1("log_stacks", (names,)).map(drop)
+            helpers.call_method1("log_stacks", (&names,)).map(drop)
         });
     }
 
@@ -538,6 +582,9 @@ impl Host for PyHost {
     }
 
     fn wait<R: Send>(&self, wait: impl FnOnce() -> R + Send) -> R {
-        Python::attach(|py| py.detach(wait))
+        Python::attach(|py| {
+            end_child(py);
+            py.detach(wait)
+        })
     }
 }

@@ -6,6 +6,7 @@
 mod base;
 mod case;
 mod failure;
+mod forks;
 mod host;
 mod input;
 mod manager;
@@ -26,6 +27,8 @@ use pyo3::prelude::*;
 mod _engine {
     #[pymodule_export]
     use crate::base::TestCaseBase;
+    #[pymodule_export]
+    use crate::forks::forked;
     #[pymodule_export]
     use crate::host::serve;
     #[pymodule_export]

@@ -5,6 +5,7 @@
 
 use crate::base::TestCaseBase;
 use crate::case::{Form, Hooks, Life, PyTestCase};
+use crate::forks::{end_child, end_child_with};
 use crate::slot::Slot;
 use crate::teller::returned_metrics;
 use parking_lot::Mutex;
@@ -71,7 +72,9 @@ impl LoopWaker {
     }
 
     /// Takes the wake-up; whoever calls looks at the runners afterwards.
-    fn drain(&self) {
+    fn drain(&self, py: Python<'_>) {
+        // The byte is the parent's.
+        end_child(py);
         let mut buffer = [0; 16];
         while let Err(error) = (&self.ends.theirs).read(&mut buffer) {
             if error.kind() != ErrorKind::Interrupted {
@@ -152,7 +155,8 @@ impl TaskRunner {
     }
 
     /// Claims what is due, at most a batch; the second value says that more may be due.
-    fn claim(&self) -> (Vec<TaskIteration>, bool) {
+    fn claim(&self, py: Python<'_>) -> (Vec<TaskIteration>, bool) {
+        end_child(py);
         let mut claimed = Vec::new();
         let more = self.shared.tasks.claim(&mut claimed);
         let iteration = |task| TaskIteration {
@@ -280,6 +284,7 @@ impl TaskIteration {
 
     /// A phase, `setup`, `run` or `teardown`, has ended with an exception. What ends after the hard stop is told nobody.
     fn failed(&self, py: Python<'_>, phase: &str, error: Bound<'_, PyAny>) {
+        end_child_with::<()>(py, &Err(PyErr::from_value(error.clone())));
         if self.runner.tasks.is_interrupted() {
             return;
         }
@@ -314,6 +319,7 @@ impl TaskIteration {
         py: Python<'_>,
         what: impl FnOnce(&Telling<'_, '_>, &mut Probe<'_>) -> R,
     ) -> R {
+        end_child(py);
         let State { task, instance, slot } = std::mem::take(&mut *self.state.lock());
         let Some(mut task) = task.filter(Task::has_begun) else {
             return R::default();
@@ -343,7 +349,9 @@ impl Runner {
             let Some(hooks) = self.hooks() else {
                 return self.call(py, probe, slot.as_ref());
             };
-            let made = match self.case.instance(py, probe) {
+            let made = self.case.instance(py, probe);
+            end_child_with(py, &made);
+            let made = match made {
                 Ok(made) => made,
                 Err(error) => {
                     self.case.teller.fail(py, probe, Phase::Init, &error, None);

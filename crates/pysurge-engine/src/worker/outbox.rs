@@ -2,7 +2,9 @@
 //! What user code says (log records, printed lines) and single iterations are bounded, and what does not fit is dropped and counted;
 //! nothing else is ever dropped.
 
+use super::run::Lifeline;
 use parking_lot::{Condvar, Mutex};
+use pysurge_core::failure::clip;
 use pysurge_core::wire::{FromWorker, LogRecord, PrintedLine, encode};
 use std::collections::VecDeque;
 use std::io::Write;
@@ -15,6 +17,9 @@ const MAX_WAITING_LOGS: usize = 10_000;
 
 /// Bytes of them that may wait, for lines can be long.
 const MAX_WAITING_LOG_BYTES: usize = 8 * 1024 * 1024;
+
+/// Bytes of one log record, as of a printed line; what is more is cut off and said to be.
+const MAX_RECORD_BYTES: usize = 64 * 1024;
 
 /// What is handed to the socket at once, about: a call of the system per line would be slow.
 const WRITE_BYTES: usize = 64 * 1024;
@@ -47,17 +52,17 @@ impl std::fmt::Debug for Outbox {
 }
 
 impl Outbox {
-    /// Starts the thread that writes to the channel.
-    pub(super) fn start(channel: UnixStream) -> std::io::Result<Self> {
+    /// Starts the thread that writes to the channel. Where that fails it calls the lifeline.
+    pub(super) fn start(channel: Arc<UnixStream>, lifeline: Lifeline) -> std::io::Result<Self> {
         let outbox = Self::default();
         let writer = outbox.clone();
         std::thread::Builder::new()
             .name("pysurge-outbox".into())
-            .spawn(move || writer.write_all(channel))?;
+            .spawn(move || writer.write_all(&channel, lifeline))?;
         Ok(outbox)
     }
 
-    fn write_all(&self, mut channel: UnixStream) {
+    fn write_all(&self, channel: &UnixStream, lifeline: Lifeline) {
         loop {
             let frames = {
                 let mut waiting = self.waiting.lock();
@@ -72,13 +77,15 @@ impl Outbox {
                 waiting.iteration_bytes = 0;
                 std::mem::take(&mut waiting.frames)
             };
-            if write_together(&mut channel, frames).is_err() {
-                // The manager is gone; the reader of this channel notices too and ends the worker.
-                let mut waiting = self.waiting.lock();
-                (waiting.broken, waiting.writing) = (true, false);
-                waiting.frames.clear();
-                self.changed.notify_all();
-                return;
+            if write_together(channel, frames).is_err() {
+                {
+                    let mut waiting = self.waiting.lock();
+                    (waiting.broken, waiting.writing) = (true, false);
+                    waiting.frames.clear();
+                    self.changed.notify_all();
+                }
+                // The manager is gone, or user code closed the channel: then the reader, which sleeps in it, is never told.
+                return lifeline();
             }
         }
     }
@@ -89,7 +96,10 @@ impl Outbox {
     }
 
     /// Sends a log record, or drops and counts it where too many wait.
-    pub fn log(&self, record: LogRecord) {
+    pub fn log(&self, mut record: LogRecord) {
+        if record.message.len() > MAX_RECORD_BYTES {
+            record.message = clip(&record.message, MAX_RECORD_BYTES);
+        }
         let bytes = record.message.len();
         self.say(bytes, || FromWorker::Log(record));
     }
@@ -164,7 +174,7 @@ impl Outbox {
     }
 }
 
-fn write_together(channel: &mut UnixStream, frames: VecDeque<Vec<u8>>) -> std::io::Result<()> {
+fn write_together(mut channel: &UnixStream, frames: VecDeque<Vec<u8>>) -> std::io::Result<()> {
     let mut together = Vec::new();
     for frame in frames {
         if !together.is_empty() && together.len() + frame.len() > WRITE_BYTES {
@@ -210,7 +220,7 @@ mod tests {
     #[test]
     fn a_manager_that_does_not_read_costs_log_records_and_nothing_else() {
         let (ours, mut theirs) = UnixStream::pair().unwrap();
-        let outbox = Outbox::start(ours).unwrap();
+        let outbox = Outbox::start(Arc::new(ours), || ()).unwrap();
         let line = "x".repeat(1_000);
         for number in 0..MAX_WAITING_LOGS * 3 {
             if number % 2 == 0 {
@@ -242,7 +252,7 @@ mod tests {
     #[test]
     fn long_lines_are_bounded_by_their_bytes() {
         let (ours, _theirs) = UnixStream::pair().unwrap();
-        let outbox = Outbox::start(ours).unwrap();
+        let outbox = Outbox::start(Arc::new(ours), || ()).unwrap();
         let line = "x".repeat(1024 * 1024);
         for _ in 0..100 {
             outbox.print(printed(&line));
@@ -261,7 +271,7 @@ mod tests {
     fn flushing_a_broken_channel_returns() {
         let (ours, theirs) = UnixStream::pair().unwrap();
         drop(theirs);
-        let outbox = Outbox::start(ours).unwrap();
+        let outbox = Outbox::start(Arc::new(ours), || ()).unwrap();
         outbox.send(&FromWorker::Done);
         outbox.flush(Duration::from_secs(60));
     }

@@ -275,7 +275,9 @@ pub(super) fn process_name(worker: u32) -> String {
 
 /// Serves a manager on the calling thread until told to stop. Returns once everything was sent.
 pub fn serve(host: &mut impl Host, channel: UnixStream, lifeline: Lifeline) -> std::io::Result<Ending> {
-    let outbox = Outbox::start(channel.try_clone()?)?;
+    // One descriptor for both directions: its number is the caller's choice, out of the way of user code.
+    let channel = Arc::new(channel);
+    let outbox = Outbox::start(Arc::clone(&channel), lifeline)?;
     host.connect(outbox.clone());
     let shared = Arc::new(Shared {
         inbox: Mutex::default(),
@@ -295,7 +297,7 @@ pub fn serve(host: &mut impl Host, channel: UnixStream, lifeline: Lifeline) -> s
     let reader = Arc::clone(&shared);
     std::thread::Builder::new()
         .name("pysurge-reader".into())
-        .spawn(move || read(&reader, channel))?;
+        .spawn(move || read(&reader, &channel))?;
     let ending = Worker {
         host,
         shared: Arc::clone(&shared),
@@ -314,7 +316,7 @@ pub fn serve(host: &mut impl Host, channel: UnixStream, lifeline: Lifeline) -> s
 }
 
 /// The reader's life: the end of the channel, or garbage on it, is the end of the worker.
-fn read(shared: &Shared, mut channel: UnixStream) {
+fn read(shared: &Shared, mut channel: &UnixStream) {
     let (mut decoder, mut buffer) = (FrameDecoder::default(), vec![0; 64 * 1024]);
     loop {
         match channel.read(&mut buffer) {
