@@ -11,11 +11,11 @@ RUST_SOURCES   := $(shell find crates -name '*.rs' -o -name Cargo.toml) Cargo.to
 PYTHON_SOURCES := $(shell find python -name '*.py' -o -name '*.pyi' -o -name '*.yml') pyproject.toml
 
 # Tests that say nothing of when something happens: they may run beside each other. (One of test_worker.py logs what xdist cannot send.)
-SIDE_BY_SIDE := $(filter-out tests/unit/test_worker.py,$(wildcard tests/unit/test_*.py)) $(patsubst %,tests/test_%.py,classic data errors \
+SIDE_BY_SIDE := $(filter-out tests/unit/test_worker.py,$(wildcard tests/unit/test_*.py)) $(patsubst %,tests/test_%.py,classic data errors hostile_code \
   library library_workers open_source_suites other_versions plan prints pytest_load rehearsal targets trace)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-rust test-python test-pythons lint bench bench-peers wheel pictures clean tools
+.PHONY: help demo test test-slow test-rust test-python test-pythons lint bench bench-peers wheel pictures clean tools
 .DELETE_ON_ERROR:
 
 help: ## list the commands
@@ -41,6 +41,10 @@ test-python: $(STAMPS)/installed ## types, and pytest over the installed wheel
 	  --allowlist $(CURDIR)/tests/stubtest-allowlist.txt
 	$(BIN)/pytest -q -n 3 --dist loadfile $(SIDE_BY_SIDE)
 	$(BIN)/pytest -q tests $(SIDE_BY_SIDE:%=--ignore=%)
+
+test-slow: $(STAMPS)/installed $(STAMPS)/dev ## what takes too long for every change: chaos for half an hour, leaks over ten minutes
+	PYSURGE_CHAOS_RUNS=$${PYSURGE_CHAOS_RUNS:-300} $(BIN)/pytest -q tests/chaos
+	PYSURGE_LEAK_S=$${PYSURGE_LEAK_S:-600} $(BIN)/pytest -q tests/test_leaks.py
 
 test-pythons: tools ## pytest over a wheel for every CPython 3.10 to 3.13 found on this machine
 	bash tests/every_python.sh
