@@ -26,6 +26,9 @@ _HOOKS = ("setup", "run", "teardown")
 # The parameter of a function that gets a whole row of data.
 _ROW = "data"
 
+# Characters of a label or a summary that are kept.
+_MAX_TEXT_CHARS = 1000
+
 
 class Loaded(NamedTuple):
     """What the engine wants to know of a test."""
@@ -250,8 +253,8 @@ def _load_function(
         is_function=True,
         is_coroutine=is_coroutine_function(function),
         name=name,
-        label=sendable(f"{name}({shown_kwargs})"),
-        summary=_first_line(function) or name,
+        label=_short(sendable(f"{name}({shown_kwargs})")),
+        summary=_short(_first_line(function) or name),
         max_duration_s=None,
         columns=columns,
         row_as=row_as,
@@ -300,7 +303,7 @@ def _label(instance: Any, kwargs: dict[str, Any]) -> str:
     cls: Any = type(instance)
     default = f"<{cls.__name__} kwargs={_repr(kwargs)}>"
     if cls.__str__ is object.__str__ and cls.__repr__ is object.__repr__:
-        return sendable(default)
+        return _short(sendable(default))
     return _text(instance, "__str__", str, lambda: f"<{cls.__name__}>")
 
 
@@ -327,11 +330,16 @@ def _text(instance: Any, name: str, get: Callable[[Any], Any], default: Callable
     try:
         value = get(instance)
         if not callable(value):
-            return sendable(str(value))
+            return _short(sendable(str(value)))
     except BaseException as error:
         log.debug("%s cannot be shown in the report: it raised %s before startup()", what, one_line(error))
         return default()
     raise refuse("instance", f"{what} must be a string, not a method", "put @property above it")
+
+
+def _short(text: str) -> str:
+    """Cut a text that goes into every summary: a label of 10 MB would cost the run its results."""
+    return text if len(text) <= _MAX_TEXT_CHARS else f"{text[:_MAX_TEXT_CHARS]}…"
 
 
 def _max_duration(instance: Any) -> float | None:

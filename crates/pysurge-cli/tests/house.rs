@@ -27,6 +27,10 @@ const ALLOWED: [(&str, &[&str]); 8] = [
         &["pysurge-cli", "pysurge-engine", "pysurge-core", "pysurge-config"],
     ),
     ("pysurge-testkit", &["pysurge-core", "pysurge-engine"]),
+    (
+        "pysurge-fuzz",
+        &["pysurge-core", "pysurge-config", "pysurge-report"],
+    ),
 ];
 
 /// Beyond this a file has two subjects.

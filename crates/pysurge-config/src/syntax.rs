@@ -67,6 +67,13 @@ pub(crate) fn parse(text: &str) -> Result<Option<Tree>, Fatal> {
         let title = format!("the file is longer than {} MiB", MAX_TEXT_BYTES >> 20);
         return Err(Diagnostic::error(title).into());
     }
+    // The parser takes it for the end of the text: what stands behind it would be lost.
+    if let Some(at) = text.find('\0') {
+        return Err(Diagnostic::error("the file holds a NUL character")
+            .at(at..at + 1, "here")
+            .hint("no YAML holds one as it is: remove it; in double quotes it is written \\0")
+            .into());
+    }
     let mut builder = Builder {
         text,
         offsets: Offsets::of(text),

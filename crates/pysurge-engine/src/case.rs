@@ -1,7 +1,10 @@
 //! What the engine runs, and what an iteration says of itself.
 
 use crate::clock;
-use pysurge_core::failure::{FailureKey, Phase};
+use pysurge_core::failure::{FailureKey, Phase, clip};
+
+/// Bytes of the name of a metric, check, timer or count that are kept; longer ones that begin alike and are as long are one.
+const MAX_NAME_BYTES: usize = 200;
 
 /// A test case: something of which one iteration after the other can be run, from many threads at once.
 pub trait TestCase: Send + Sync {
@@ -46,6 +49,13 @@ impl<T> Default for Notes<T> {
 
 impl<T: Copy> Notes<T> {
     fn push(&mut self, name: &str, value: T) {
+        let long;
+        let name = if name.len() > MAX_NAME_BYTES {
+            long = clip(name, MAX_NAME_BYTES);
+            &long
+        } else {
+            name
+        };
         let at = self.values.len();
         if let Some(slot) = self.names.get_mut(at) {
             slot.clear();

@@ -107,6 +107,7 @@ impl Reporter for ToManager {
     fn log(&self, level: Level, thread: &str, message: String) {
         let (name, number) = match level {
             Level::Debug => ("DEBUG", 10),
+            Level::Warning => ("WARNING", 30),
             Level::Error => ("ERROR", 40),
         };
         self.send(clock::wall_ns(), thread, name, number, message);

@@ -32,6 +32,7 @@ impl Reporter for ToPython {
     fn log(&self, level: Level, _thread: &str, message: String) {
         let number = match level {
             Level::Debug => 10,
+            Level::Warning => 30,
             Level::Error => 40,
         };
         // A log handler that raises must not change an iteration's outcome.

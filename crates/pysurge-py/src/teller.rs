@@ -2,11 +2,19 @@
 
 use crate::failure::Tracebacks;
 use crate::steps::Steps;
+use parking_lot::Mutex;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyString};
-use pysurge_core::failure::Phase;
+use pysurge_core::failure::{Phase, clip};
 use pysurge_engine::Probe;
+use std::collections::BTreeSet;
+
+/// Kinds of values that a worker says of one test that they are not counted.
+const MAX_WARNINGS: usize = 20;
+
+/// Bytes of a name that such a line shows.
+const MAX_SHOWN_BYTES: usize = 80;
 
 /// Takes what a test case has to say while it runs.
 pub(crate) trait Reporter: Send + Sync {
@@ -23,6 +31,7 @@ pub(crate) trait Reporter: Send + Sync {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Level {
     Debug,
+    Warning,
     Error,
 }
 
@@ -33,6 +42,8 @@ pub(crate) struct Teller {
     debug: bool,
     tracebacks: Tracebacks,
     reporter: Box<dyn Reporter>,
+    /// What is wrong with metrics, as far as it was said.
+    warned: Mutex<BTreeSet<String>>,
 }
 
 impl Teller {
@@ -47,6 +58,7 @@ impl Teller {
             debug,
             tracebacks: Tracebacks::new(py)?,
             reporter,
+            warned: Mutex::default(),
         })
     }
 
@@ -99,9 +111,54 @@ impl Teller {
 
     /// Notes the metrics of an iteration that passed.
     pub(crate) fn passed(&self, py: Python<'_>, probe: &mut Probe<'_>, metrics: &Bound<'_, PyAny>) {
-        note_metrics(probe, metrics);
+        self.note_metrics(probe, metrics);
         self.reporter.passed(py, metrics);
         probe.interlude();
+    }
+
+    fn note_metrics(&self, probe: &mut Probe<'_>, metrics: &Bound<'_, PyAny>) {
+        // A copy: reading a value that is no plain number runs code of its class, and another thread may add a name.
+        let Ok(Ok(copy)) = metrics.cast::<PyDict>().map(PyDictMethods::copy) else {
+            self.refuse(probe, "`metrics`", &format!("{} is no dict", kind(metrics)), "give a dict of numbers");
+            return;
+        };
+        for (name, value) in copy.iter() {
+            let number = match value.cast::<PyFloat>() {
+                Ok(float) => Ok(float.value()),
+                Err(_) => value.extract::<f64>(),
+            };
+            let Ok(name) = name.str() else {
+                self.refuse(probe, "a metric", "its name has no text", "name it by a string");
+                continue;
+            };
+            let name = name.to_string_lossy();
+            match number {
+                Ok(number) if number.is_finite() => probe.metric(&name, number),
+                Ok(number) => {
+                    let what = if number.is_nan() { "NaN" } else { "an infinite number" };
+                    self.refuse(probe, &metric(&name), &format!("{what} is no finite number"), "leave it out");
+                }
+                Err(_) => {
+                    let is_int = value.cast::<PyInt>().is_ok();
+                    let size = if is_int { "so large an" } else { "a value of type" };
+                    let what = format!("{size} {} is no finite number", kind(&value));
+                    self.refuse(probe, &metric(&name), &what, "give an int or a float");
+                }
+            }
+        }
+    }
+
+    /// Counts a value as refused; says why once for each kind.
+    fn refuse(&self, probe: &mut Probe<'_>, what: &str, why: &str, hint: &str) {
+        probe.refuse_metric();
+        let news = {
+            let mut warned = self.warned.lock();
+            warned.len() < MAX_WARNINGS && !warned.contains(why) && warned.insert(why.to_owned())
+        };
+        if news {
+            let line = format!("{what} of {} is not counted: {why}; {hint} (said once)", self.name);
+            self.reporter.log(Level::Warning, probe.thread(), line);
+        }
     }
 
     /// Says at debug level where an iteration stands.
@@ -139,24 +196,11 @@ pub(crate) fn returned_metrics<'a, 'py>(returned: &'a Bound<'py, PyAny>) -> Opti
     (!metrics.is_empty() && metrics.iter().all(is_figure)).then_some(metrics)
 }
 
-fn note_metrics(probe: &mut Probe<'_>, metrics: &Bound<'_, PyAny>) {
-    // A copy: reading a value that is no plain number runs code of its class, and another thread may add a name.
-    let Ok(Ok(metrics)) = metrics.cast::<PyDict>().map(PyDictMethods::copy) else {
-        return probe.refuse_metric();
-    };
-    for (name, value) in metrics.iter() {
-        let value = match value.cast::<PyFloat>() {
-            Ok(float) => Ok(float.value()),
-            Err(_) => value.extract::<f64>(),
-        };
-        let text = name.cast::<PyString>().map_err(PyErr::from);
-        match (text.and_then(PyStringMethods::to_cow), value) {
-            (Ok(name), Ok(value)) => probe.metric(&name, value),
-            (Err(_), Ok(value)) => match name.str() {
-                Ok(text) => probe.metric(&text.to_string_lossy(), value),
-                Err(_) => probe.refuse_metric(),
-            },
-            (_, Err(_)) => probe.refuse_metric(),
-        }
-    }
+fn metric(name: &str) -> String {
+    format!("the metric {:?}", clip(name, MAX_SHOWN_BYTES))
+}
+
+fn kind(value: &Bound<'_, PyAny>) -> String {
+    let name = value.get_type().name();
+    name.map_or_else(|_| "?".to_owned(), |name| clip(&name.to_string_lossy(), MAX_SHOWN_BYTES))
 }
