@@ -81,7 +81,7 @@ def test_a_run_listens_on_no_address_and_its_socket_is_the_users_alone(
             "run c.yml -d 10m --workers 2", case("def run(self):\n    note('ran')\n    time.sleep(0.01)"), env=env
         )
         workers = run.workers(2)
-        until(lambda: (tmp_path / "journal").exists(), "the first iteration")
+        until((tmp_path / "journal").exists, "the first iteration")
     finally:
         os.umask(before)
     for pid in [run.pid, *workers]:

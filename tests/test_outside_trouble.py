@@ -1,4 +1,4 @@
-"""Trouble with what is outside: a full disk, a folder that goes, streams that are closed, a terminal that hangs up. The load goes on."""
+"""Trouble outside: a full disk, a folder that goes, streams that are closed, a terminal that hangs up. The load goes on."""
 
 import os
 import pty
@@ -54,7 +54,7 @@ def test_room_that_comes_back_is_used(start_pysurge: Any, tmp_path: Path) -> Non
     run = start_pysurge("run c.yml -d 10m --workers 1", case(NOTED))
     until(lambda: journal(tmp_path), "the first iteration")
     blocker = run_folder(tmp_path) / ".summary.json.new"
-    until(lambda: (run_folder(tmp_path) / "summary.json").exists(), "the first summary")
+    until((run_folder(tmp_path) / "summary.json").exists, "the first summary")
 
     def blocked() -> bool:
         try:

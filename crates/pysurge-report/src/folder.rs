@@ -13,7 +13,7 @@ use crate::private;
 use crate::text::plural;
 use crate::timeseries::{self, TimeSeries};
 use pysurge_core::event::{RunEvent, StopReason, Stream};
-use pysurge_core::harmless::{Colours, harmless_lines};
+use pysurge_core::harmless::{Colours, harmless, harmless_lines};
 use pysurge_core::summary::{MetricFigures, Summary};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -144,7 +144,8 @@ impl RunFolder {
     }
 
     fn log_own(&mut self, level: &str, message: &str) {
-        let line = line::own(level, message, &self.clock);
+        // A line of a traceback must not pass for one of ours.
+        let line = line::own(level, &message.replace('\n', "\n    "), &self.clock);
         self.log(&line);
     }
 
@@ -225,9 +226,9 @@ impl Sink for RunFolder {
             RunEvent::StartupFailed { worker, error } => {
                 let text = format!(
                     "startup of {} failed in {}: {}\n{}",
-                    error.class,
+                    harmless(&error.class),
                     line::process_name(*worker),
-                    error.message,
+                    harmless(&error.message),
                     error.traceback.trim_end()
                 );
                 self.log_own("ERROR", text.trim_end());

@@ -28,7 +28,7 @@ use crate::style::{DEFAULT_COLUMNS, Paint, Style};
 use crate::text::{lines, one_line, plural};
 use pysurge_core::event::{Actor, RunEvent, Severity, StopReason, Stream};
 use pysurge_core::forecast::forecast;
-use pysurge_core::harmless::{Colours, harmless_lines};
+use pysurge_core::harmless::{Colours, harmless, harmless_lines};
 use pysurge_core::plan::Plan;
 use pysurge_core::schedule::{Change, Stripe};
 use pysurge_core::summary::Summary;
@@ -222,14 +222,14 @@ impl Terminal {
         };
         match written {
             Ok(()) => Ok(()),
-            Err(error) => self.end_stdout(error),
+            Err(error) => self.end_stdout(&error),
         }
     }
 
     /// Writes nothing more to standard output; tells why, once, unless its reader has gone.
-    fn end_stdout(&mut self, error: io::Error) -> io::Result<()> {
+    fn end_stdout(&mut self, error: &io::Error) -> io::Result<()> {
         self.stdout_ended = true;
-        if has_gone(&error) {
+        if has_gone(error) {
             return Ok(());
         }
         let text = format!("cannot write to standard output: {error}");
@@ -284,7 +284,7 @@ impl Terminal {
     fn startup_failed(&mut self, worker: u32, error: &StartupError) -> io::Result<()> {
         let text = format!(
             "startup of {} failed in {}: {}",
-            error.class,
+            one_line(&error.class),
             line::process_name(worker),
             one_line(&error.message)
         );
@@ -467,7 +467,7 @@ impl Terminal {
             self.out("")?;
         }
         for line in kept {
-            self.out(&line)?;
+            self.out(&harmless(&line))?;
         }
         self.flush_stdout()
     }

@@ -21,6 +21,7 @@ impl Keeper {
     }
 
     /// Until it has so much; a deadline that only a hang reaches.
+    #[expect(clippy::disallowed_methods, reason = "a deadline of a test")]
     fn wait_for(&self, count: usize) {
         let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
         while self.kept().len() < count {

@@ -14,7 +14,12 @@ pub(crate) struct ReportArgs {
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// Write the result as JUnit XML, too
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    /// The file for `JUnit` XML.
+    #[arg(
+        long,
+        value_name = "FILE",
+        value_hint = ValueHint::FilePath,
+        help = "Write the result as JUnit XML, too"
+    )]
     pub(crate) junit: Option<PathBuf>,
 }

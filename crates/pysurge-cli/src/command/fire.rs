@@ -437,18 +437,18 @@ pub(super) fn open<T>(
 /// Tells that the `JUnit` XML is missing; whether it is.
 pub(super) fn show_unwritten(written: &Result<(), ReportError>, world: &mut World) -> bool {
     if let Err(error) = written {
-        let word = paint("error", ERROR, wants_color(world, &world.stderr));
-        let _ = world.stderr.print(&format!("{word}: failed to {error}\n"));
+        let lead = paint("error", ERROR, wants_color(world, &world.stderr));
+        let _ = world.stderr.print(&format!("{lead}: failed to {error}\n"));
     }
     written.is_err()
 }
 
 /// Tells what could not be written; whether anything could not.
 pub(super) fn show_trouble(ends: &[SinkEnd], world: &mut World) -> bool {
-    let word = paint("error", ERROR, wants_color(world, &world.stderr));
+    let lead = paint("error", ERROR, wants_color(world, &world.stderr));
     for end in ends {
         if let Some(error) = &end.error {
-            let _ = world.stderr.print(&format!("{word}: {}: {error}\n", end.name));
+            let _ = world.stderr.print(&format!("{lead}: {}: {error}\n", end.name));
         }
     }
     ends.iter().any(|end| end.error.is_some())

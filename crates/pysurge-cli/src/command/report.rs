@@ -7,9 +7,11 @@ use crate::args::ReportArgs;
 use crate::error::{CliError, EXIT_INTERNAL};
 use crate::style::{DEFAULT_COLUMNS, WARNING, paint, wants_color};
 use crate::world::World;
+use pysurge_core::harmless::harmless;
 use pysurge_core::summary::{Status, Summary};
 use pysurge_report::journal::{self, Held, JOURNAL, Kept};
 use pysurge_report::{JunitFile, SUMMARY, Style, junit, report as text, summary_json};
+use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -78,10 +80,10 @@ fn in_words(summary: &Summary, shown: &Path, path: &Path, world: &World) -> Stri
         columns: world.columns.unwrap_or(DEFAULT_COLUMNS),
     };
     let mut printed = text::render(summary, &style);
-    printed.push_str(&format!("\nresults: {}\n", shown.display()));
+    let _ = writeln!(printed, "\nresults: {}", harmless(&shown.to_string_lossy()));
     let is_comparable = matches!(summary.status, Status::Finished | Status::Killed);
     if let Some(command) = runs::comparison(path, &world.cwd).filter(|_| is_comparable) {
-        printed.push_str(&format!("compare: {command}\n"));
+        let _ = writeln!(printed, "compare: {}", harmless(&command));
     }
     printed
 }

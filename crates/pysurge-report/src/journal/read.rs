@@ -133,7 +133,7 @@ impl<'a> Lines<'a> {
             let after_ns = rows.last().map_or(0, |row| row.to_ns);
             match serde_json::from_slice(json) {
                 Ok(OwnedRecord::Row(row)) if makes_sense(&row, after_ns, summary.tests.len()) => {
-                    rows.push(row)
+                    rows.push(row);
                 }
                 _ => self.damaged += 1,
             }

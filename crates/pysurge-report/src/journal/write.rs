@@ -117,8 +117,8 @@ impl JournalWriter {
         Ok(())
     }
 
-    /// Writes it anew: the header, what `fill` writes from the old one (it says how many bytes that is), and the newest checkpoint.
-    fn rewrite(&mut self, fill: impl FnOnce(&mut File, &mut dyn Write) -> io::Result<u64>) -> io::Result<()> {
+    /// Writes it anew: the header, what `copy` writes from the old one (it says how many bytes that is), and the newest checkpoint.
+    fn rewrite(&mut self, copy: impl FnOnce(&mut File, &mut dyn Write) -> io::Result<u64>) -> io::Result<()> {
         let unfinished = self.path.with_file_name(format!(".{JOURNAL}.new"));
         // What a failed attempt left.
         let _ = fs::remove_file(&unfinished);
@@ -128,7 +128,7 @@ impl JournalWriter {
         let mut new = BufWriter::new(&file);
         let header = header()?;
         new.write_all(&header)?;
-        let row_bytes = fill(&mut self.file, &mut new)?;
+        let row_bytes = copy(&mut self.file, &mut new)?;
         new.write_all(&self.newest)?;
         new.flush()?;
         drop(new);
