@@ -225,7 +225,8 @@ def test_killed_before_its_first_second(start_pysurge: Any, run_pysurge: Any, tm
 def test_the_log_of_a_killed_run_is_whole_lines(start_pysurge: Any, tmp_path: Path) -> None:
     body = "def run(self):\n    logging.getLogger().warning('marked %d', next(numbers))"
     run = start_pysurge("run c.yml -d 10m --workers 1", case(body, rate=200))
-    until(lambda: (tmp_path / "pysurge-results").exists() and "marked 200" in run_log(tmp_path), "lines in the log")
+    until(lambda: (tmp_path / "pysurge-results").exists() and checkpoints(tmp_path) >= 1, "the first checkpoint")
+    until(lambda: "marked 200" in run_log(tmp_path), "lines in the log")
     run.signal(signal.SIGKILL)
     run.wait()
     marked = [text for text in run_log(tmp_path).splitlines() if "marked" in text]

@@ -113,11 +113,19 @@ impl Output {
     /// Writes a text and flushes. A reader that has gone away (`| head`) is no error. On a terminal nothing but text and colours gets through,
     /// whoever it is from; a program gets the data as they are.
     pub(crate) fn print(&mut self, text: &str) -> io::Result<()> {
-        let text = if self.is_terminal {
-            harmless_lines(text, Colours::Keep)
+        if self.is_terminal {
+            self.tell(text)
         } else {
-            text.into()
-        };
+            self.put(text)
+        }
+    }
+
+    /// As [`Output::print`], for words that are never data.
+    pub(crate) fn tell(&mut self, text: &str) -> io::Result<()> {
+        self.put(&harmless_lines(text, Colours::Keep))
+    }
+
+    fn put(&mut self, text: &str) -> io::Result<()> {
         let written = self.write_all(text.as_bytes()).and_then(|()| self.flush());
         written.or_else(|error| match error.kind() {
             io::ErrorKind::BrokenPipe => Ok(()),

@@ -327,7 +327,11 @@ fn make_folder(base: &Path, stem: &str) -> Result<PathBuf, ReportError> {
     let mut path = base.join(stem);
     for namesake in 2..=MAX_NAMESAKES {
         match private::make_folder(&path) {
-            Ok(()) => return Ok(path),
+            Ok(()) => {
+                // So that a power loss does not take the whole folder; a run goes on without.
+                let _ = private::sync_folder_of(&path);
+                return Ok(path);
+            }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 path = base.join(format!("{stem}-{namesake}"));
             }

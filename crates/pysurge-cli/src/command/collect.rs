@@ -36,7 +36,7 @@ pub(super) fn tests(job: &mut Job, world: &mut World) -> Result<Option<Outcome>,
             let skipped = job.config.expand(&collected).map_err(CliError::Config)?;
             // A plan keeps quiet for the sake of standard output.
             if !job.quiet || job.mission == Mission::Plan {
-                let _ = world.stderr.print(&told(&skipped));
+                let _ = world.stderr.tell(&told(&skipped));
             }
             Ok(None)
         }

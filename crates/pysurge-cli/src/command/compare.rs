@@ -97,7 +97,7 @@ fn conclude(comparison: &Comparison, world: &mut World) -> u8 {
                 "{warning}: --fail-if \"{}\" could not be judged: not enough data; it fails nothing\n",
                 condition.expression
             );
-            let _ = world.stderr.print(&text);
+            let _ = world.stderr.tell(&text);
         }
     }
     let mut states = comparison.conditions.iter().map(|condition| condition.state);

@@ -6,6 +6,7 @@ use crate::error::CliError;
 use crate::style::wants_color;
 use crate::world::World;
 use pysurge_core::control::{Command, Refusal, Standing, State, answer_line};
+use pysurge_core::harmless::harmless;
 use pysurge_core::span::{format_clock, format_span_plain};
 use rustix::process::geteuid;
 use std::fmt::{self, Write as _};
@@ -119,7 +120,7 @@ fn show_all(runs: Vec<Run>, as_json: bool, world: &mut World) -> Result<u8, CliE
     }
     let color = wants_color(world, &world.stderr);
     for error in errors {
-        let _ = world.stderr.print(&error.render(color));
+        let _ = world.stderr.tell(&error.render(color));
     }
     print(&lines.join("\n"), world)
 }
@@ -141,7 +142,7 @@ fn one_of_many(runs: Vec<Run>, world: &mut World) -> Result<Vec<Run>, CliError> 
             };
             lines
         });
-        let _ = world.stderr.print(&lines);
+        let _ = world.stderr.tell(&lines);
         return Err(CliError::ManyRuns { runs: alive.len() });
     }
     Ok(alive.into_iter().map(|(run, _)| run).collect())
@@ -155,7 +156,7 @@ fn describe(run: &Run, standing: &Standing, changed: bool) -> String {
         State::Paused => "paused",
         State::Stopping => "stopping",
     };
-    let mut line = format!("{run}, {}: {state}", standing.name.replace(['\n', '\r'], " "));
+    let mut line = format!("{run}, {}: {state}", harmless(&standing.name));
     if standing.state == State::Starting {
         return line;
     }
@@ -228,14 +229,17 @@ mod tests {
             failed: 0,
             in_flight: 0,
         };
-        assert_eq!(describe(&run, &standing, false), "pid 4711, a load: starting");
+        assert_eq!(
+            describe(&run, &standing, false),
+            "pid 4711, a\u{fffd}load: starting"
+        );
         standing.state = State::Running;
         standing.elapsed_s = 83.4;
         standing.passed = 900;
         standing.in_flight = 12;
         assert_eq!(
             describe(&run, &standing, true),
-            "pid 4711, a load: running, 1m23s since the start, 900 passed, 0 failed, 12 in flight"
+            "pid 4711, a\u{fffd}load: running, 1m23s since the start, 900 passed, 0 failed, 12 in flight"
         );
         standing.state = State::Paused;
         standing.factor = 1.5;
@@ -243,7 +247,7 @@ mod tests {
         standing.effective_s = Some(83.4506);
         assert_eq!(
             describe(&run, &standing, true),
-            "pid 4711, a load: paused, 1m23s since the start (5s of it paused), rates x 1.5, 900 passed, 0 failed, \
+            "pid 4711, a\u{fffd}load: paused, 1m23s since the start (5s of it paused), rates x 1.5, 900 passed, 0 failed, \
              12 in flight; holds from 1m23.451s on"
         );
         assert!(!describe(&run, &standing, false).contains("holds"));

@@ -50,7 +50,7 @@ pub(super) fn demo(args: DemoArgs, world: &mut World) -> Result<u8, CliError> {
     let exit_code = job.execute(world)?;
     if !args.shown.quiet {
         let text = farewell(&world.demo, target.requests());
-        let _ = world.stderr.print(&text);
+        let _ = world.stderr.tell(&text);
     }
     Ok(exit_code)
 }

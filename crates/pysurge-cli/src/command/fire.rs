@@ -15,8 +15,8 @@ use pysurge_core::threshold::Threshold;
 use pysurge_manager::{Abort, Controls, Mission, Outcome, Settings};
 use pysurge_report::journal::JOURNAL;
 use pysurge_report::{
-    Fanout, JunitFile, LocalClock, ReportError, RunFolder, Samples, Sink, SinkEnd, Terminal, TerminalOptions,
-    junit, junit_not_fired,
+    Fanout, JunitFile, LocalClock, ReportError, RunFolder, SUMMARY, Samples, Sink, SinkEnd, Terminal,
+    TerminalOptions, junit, junit_not_fired,
 };
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -377,7 +377,7 @@ impl Job {
         let color = wants_color(world, &world.stderr);
         let text = self.config.render_warnings(color);
         if !text.is_empty() {
-            let _ = world.stderr.print(&format!("{text}\n"));
+            let _ = world.stderr.tell(&format!("{text}\n"));
         }
     }
 
@@ -407,8 +407,11 @@ impl Job {
 }
 
 /// Takes away the folder of a run in which nothing was fired. Only what the sink made is removed; a folder with anything
-/// else in it stays.
+/// else in it stays, and one with a summary stays as it is: there was something to tell.
 pub(super) fn discard(folder: &Path) {
+    if folder.join(SUMMARY).exists() {
+        return;
+    }
     for file in ["config.yml", "run.log", "timeseries.csv", JOURNAL] {
         let _ = fs::remove_file(folder.join(file));
     }
@@ -438,7 +441,7 @@ pub(super) fn open<T>(
 pub(super) fn show_unwritten(written: &Result<(), ReportError>, world: &mut World) -> bool {
     if let Err(error) = written {
         let lead = paint("error", ERROR, wants_color(world, &world.stderr));
-        let _ = world.stderr.print(&format!("{lead}: failed to {error}\n"));
+        let _ = world.stderr.tell(&format!("{lead}: failed to {error}\n"));
     }
     written.is_err()
 }
@@ -448,7 +451,7 @@ pub(super) fn show_trouble(ends: &[SinkEnd], world: &mut World) -> bool {
     let lead = paint("error", ERROR, wants_color(world, &world.stderr));
     for end in ends {
         if let Some(error) = &end.error {
-            let _ = world.stderr.print(&format!("{lead}: {}: {error}\n", end.name));
+            let _ = world.stderr.tell(&format!("{lead}: {}: {error}\n", end.name));
         }
     }
     ends.iter().any(|end| end.error.is_some())

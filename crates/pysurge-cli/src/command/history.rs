@@ -6,6 +6,7 @@ use crate::error::CliError;
 use crate::style::{DEFAULT_COLUMNS, wants_color};
 use crate::world::World;
 use pysurge_core::compare::FolderName;
+use pysurge_core::harmless::harmless;
 use pysurge_report::{Glimpse, SUMMARY, Style, history_json, history_text};
 use std::fs;
 use std::io;
@@ -24,7 +25,7 @@ pub(super) fn history(args: &HistoryArgs, world: &mut World) -> Result<u8, CliEr
         found.drain(..found.len().saturating_sub(last.get()));
     }
     if !unreadable.is_empty() {
-        let _ = world.stderr.print(&left_out(&unreadable));
+        let _ = world.stderr.tell(&left_out(&unreadable));
     }
     if found.is_empty() && !args.json {
         let of_name = args
@@ -68,7 +69,7 @@ fn look(dir: &Path, cwd: &Path) -> Result<(Vec<Glimpse>, Vec<String>), RunError>
             // A search's folder has other files; anything else in here is not ours.
             let is_empty_run = FolderName::parse(&name).is_some() && !name.contains("-find-max");
             if is_empty_run && cwd.join(&shown).is_dir() {
-                unreadable.push(name);
+                unreadable.push(harmless(&name).into_owned());
             }
             continue;
         }
@@ -78,7 +79,7 @@ fn look(dir: &Path, cwd: &Path) -> Result<(Vec<Glimpse>, Vec<String>), RunError>
             .and_then(|json| Glimpse::read(&folder, &json))
         {
             Some(run) => found.push(run),
-            None => unreadable.push(name),
+            None => unreadable.push(harmless(&name).into_owned()),
         }
     }
     found.sort_by(|a, b| (&a.started_at, &a.folder).cmp(&(&b.started_at, &b.folder)));

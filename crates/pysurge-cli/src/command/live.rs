@@ -52,7 +52,7 @@ fn warn(why: &str, world: &mut World) {
     let text = format!(
         "{warning}: no control socket: {why}\n  it can be elsewhere with --control PATH; --no-control makes none\n"
     );
-    let _ = world.stderr.print(&text);
+    let _ = world.stderr.tell(&text);
 }
 
 /// All that steers one run. Dropping it ends its threads and leaves the terminal as it was found.

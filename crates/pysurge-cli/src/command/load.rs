@@ -154,7 +154,7 @@ impl Loaded {
             (false, true) => format!("no duration given: {duration}; say -d"),
             (false, false) => return,
         };
-        let _ = world.stderr.print(&format!("{text}\n"));
+        let _ = world.stderr.tell(&format!("{text}\n"));
     }
 }
 

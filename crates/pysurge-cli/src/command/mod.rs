@@ -60,7 +60,7 @@ fn guarded(world: &mut World, action: impl FnOnce(&mut World) -> Result<u8, CliE
         }
     };
     // With standard error gone there is nobody left to tell; the exit code still says it.
-    let _ = world.stderr.print(&text);
+    let _ = world.stderr.tell(&text);
     exit_code
 }
 
@@ -108,7 +108,7 @@ fn show_usage(error: &clap::Error, world: &mut World) -> Result<u8, CliError> {
         rendered.to_string()
     };
     if to_stderr {
-        let _ = world.stderr.print(&text);
+        let _ = world.stderr.tell(&text);
     } else {
         world.stdout.print(&text).map_err(CliError::Output)?;
     }

@@ -60,6 +60,6 @@ fn write(path: &Path, svg: &str, world: &mut World) -> Result<(), CliError> {
         path: path.to_path_buf(),
         source,
     })?;
-    let _ = world.stderr.print(&format!("drawn in {}\n", path.display()));
+    let _ = world.stderr.tell(&format!("drawn in {}\n", path.display()));
     Ok(())
 }

@@ -40,12 +40,12 @@ pub(super) fn report(args: &ReportArgs, world: &mut World) -> Result<u8, CliErro
         path: &path,
     })?;
     for note in &found.notes {
-        let _ = world.stderr.print(&format!("{note}\n"));
+        let _ = world.stderr.tell(&format!("{note}\n"));
     }
     let mut exit_code = 0;
     if let Some(unwritten) = &found.unwritten {
         let warning = paint("warning", WARNING, wants_color(world, &world.stderr));
-        let _ = world.stderr.print(&format!("{warning}: {unwritten}\n"));
+        let _ = world.stderr.tell(&format!("{warning}: {unwritten}\n"));
         exit_code = EXIT_INTERNAL;
     }
     if let Some(file) = file

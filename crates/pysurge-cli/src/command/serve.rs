@@ -23,7 +23,7 @@ pub(super) fn target(args: TargetArgs, world: &mut World) -> Result<u8, CliError
         .stdout
         .print(&format!("{}\n", target.url()))
         .map_err(CliError::Output)?;
-    let _ = world.stderr.print("serving until Ctrl+C\n");
+    let _ = world.stderr.tell("serving until Ctrl+C\n");
     if let Some(mut signals) = signals {
         // Any of them will do.
         let _ = signals.wait().next();

@@ -7,6 +7,7 @@ use crate::live::{Live, SharedWriter};
 use crate::rehearsal::Rehearsals;
 use crate::style::{DEFAULT_COLUMNS, Paint, Style};
 use crate::text::{cut, one_line, rate};
+use pysurge_core::harmless::{Colours, harmless_lines};
 use pysurge_core::search::{Level, Purpose};
 use pysurge_core::span::format_span_f64;
 use pysurge_core::summary::Summary;
@@ -157,6 +158,7 @@ impl Screen {
 
 impl State {
     fn write(&self, text: &str) {
+        let text = harmless_lines(text, Colours::Keep);
         let put = || {
             let mut writer = self.writer.lock();
             let _ = writeln!(writer, "{text}").and_then(|()| writer.flush());

@@ -32,11 +32,26 @@ pub struct Kept {
     pub held: Held,
 }
 
+/// Some network file systems lock only what is open for writing.
+fn open(path: &Path) -> io::Result<File> {
+    match File::options().read(true).write(true).open(path) {
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
+            ) =>
+        {
+            File::open(path)
+        }
+        opened => opened,
+    }
+}
+
 /// The journal in this folder; `None` where there is none.
 pub fn kept(folder: &Path) -> io::Result<Option<Kept>> {
     let path = folder.join(JOURNAL);
     for _ in 0..MAX_TRIES {
-        let mut file = match File::open(&path) {
+        let mut file = match open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
