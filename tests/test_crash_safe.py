@@ -25,15 +25,15 @@ def run(self):
 
 
 def checkpoints(folder: Path) -> int:
-    """Whole checkpoints in the journal of the one run."""
-    path = run_folder(folder) / "run.journal"
-    return path.read_bytes().count(b'{"summary":') if path.exists() else 0
+    """Whole checkpoints in the journal of the one run; none before there is a run."""
+    found = list(folder.glob("pysurge-results/*/run.journal"))
+    return found[0].read_bytes().count(b'{"summary":') if found else 0
 
 
 def kill_after(start_pysurge: Any, folder: Path, count: int, args: str = "", rest_s: float = 0.0) -> float:
     """A run that is killed so long after so many checkpoints; when, on the clock of its test cases."""
     run = start_pysurge(f"run c.yml -d 10m --workers 2 --results pysurge-results {args}", case(BODY, rate=100))
-    until(lambda: (folder / "pysurge-results").exists() and checkpoints(folder) >= count, f"{count} checkpoints")
+    until(lambda: checkpoints(folder) >= count, f"{count} checkpoints")
     # Any instant of the second that follows.
     time.sleep(rest_s)
     killed_s = time.monotonic()
@@ -59,7 +59,7 @@ def test_killed_at_any_instant_the_report_is_rebuilt(start_pysurge: Any, run_pys
     rebuilt = summary(tmp_path)
     assert rebuilt["status"] == "killed"
     assert rebuilt["exit_code"] is None
-    assert rebuilt["verdict"]["causes"][0]["kind"] == "killed"
+    assert "killed" in [cause["kind"] for cause in rebuilt["verdict"]["causes"]]
     ends_s = [int(at) / 1e9 for _, at in journal(tmp_path)]
     passed = rebuilt["account"]["passed"]
     assert passed <= len(ends_s)
@@ -98,7 +98,7 @@ def test_before_it_is_rebuilt_others_say_how(start_pysurge: Any, run_pysurge: An
 
 def test_a_run_that_goes_on_is_shown_and_not_touched(start_pysurge: Any, run_pysurge: Any, tmp_path: Path) -> None:
     run = start_pysurge("run c.yml -d 10m --workers 1", case(BODY, rate=50))
-    until(lambda: (tmp_path / "pysurge-results").exists() and checkpoints(tmp_path) >= 2, "two checkpoints")
+    until(lambda: checkpoints(tmp_path) >= 2, "two checkpoints")
     name = f"pysurge-results/{run_folder(tmp_path).name}"
     for _ in range(3):
         shown = run_pysurge(["report", name])
@@ -225,7 +225,7 @@ def test_killed_before_its_first_second(start_pysurge: Any, run_pysurge: Any, tm
 def test_the_log_of_a_killed_run_is_whole_lines(start_pysurge: Any, tmp_path: Path) -> None:
     body = "def run(self):\n    logging.getLogger().warning('marked %d', next(numbers))"
     run = start_pysurge("run c.yml -d 10m --workers 1", case(body, rate=200))
-    until(lambda: (tmp_path / "pysurge-results").exists() and checkpoints(tmp_path) >= 1, "the first checkpoint")
+    until(lambda: checkpoints(tmp_path) >= 1, "the first checkpoint")
     until(lambda: "marked 200" in run_log(tmp_path), "lines in the log")
     run.signal(signal.SIGKILL)
     run.wait()

@@ -117,14 +117,14 @@ impl RunError {
             Self::Journal {
                 source: JournalError::OtherVersion { .. },
                 ..
-            } => "read it with the pysurge that wrote it, or a later one".to_owned(),
+            } => "use the pysurge that wrote it, or a later one".to_owned(),
             Self::Journal { .. } => "run.log beside it may tell more; nothing was changed".to_owned(),
             Self::Unreadable { path, source }
                 if source.kind() == io::ErrorKind::Unsupported && path.ends_with(JOURNAL) =>
             {
                 "this file system has no locks: copy the folder to another one, and name it there".to_owned()
             }
-            Self::OtherVersion { .. } => "compare with the pysurge that wrote it, or a later one".to_owned(),
+            Self::OtherVersion { .. } => "use the pysurge that wrote it, or a later one".to_owned(),
             Self::OtherForm { .. } => "run it again with this pysurge".to_owned(),
             Self::NoTest { known, .. } => format!("there are: {}", known.join(", ")),
             Self::NoFolder(_) => {
