@@ -127,6 +127,7 @@ DEATHS = {
     "SIGKILL to its group": ("os.killpg(0, signal.SIGKILL)", "SIGKILL"),
     "SIGSEGV to itself": ("os.kill(os.getpid(), signal.SIGSEGV)", "SIGSEGV"),
     "an alarm that nobody handles": ("signal.setitimer(signal.ITIMER_REAL, 0.001); time.sleep(5)", "SIGALRM"),
+    "all descriptors closed": ("os.closerange(0, 1 << 20)", "SIGKILL"),
     "exec of another program": ("os.execv('/bin/true', ['true'])", "0"),
     "exec of one that stays": ("os.execv('/bin/sleep', ['sleep', '60'])", "channel|SIGKILL"),
     "a limit of CPU time": (
@@ -153,6 +154,13 @@ def test_a_worker_that_a_test_ends_is_lost_and_the_others_go_on(run_pysurge, tmp
     assert result["account"]["passed"] + result["account"]["lost"] == RATE
     deaths = [worker["death"] for worker in result["workers"] if worker["end"] == "lost"]
     assert len(deaths) == 1
+
+
+def test_a_worker_whose_event_loop_is_broken_ends(run_pysurge, tmp_path):
+    body = "async def run(self):\n    if next(numbers) == 5 and first():\n        os.closerange(3, 1024)\n"
+    result = fires(run_pysurge, tmp_path, Deed(body, None, "the event loop cannot go on", args="-d 1s --workers 2"))
+    assert result["account"]["planned"] == RATE == result["account"]["passed"] + result["account"]["lost"]
+    assert sum(worker["end"] == "lost" for worker in result["workers"]) == 1
 
 
 # A process that user code forks is never a worker: once it comes back to us it ends.
@@ -238,6 +246,11 @@ CHANGES = {
     "streams replaced": run("import io; sys.stdout = sys.stderr = io.StringIO(); print('lost')"),
     "streams closed": run("sys.stdout.close(); sys.stderr.close(); sys.stdin.close()"),
     "the true streams closed": run("sys.__stdout__.close(); sys.__stderr__.close()"),
+    "a recursion limit of next to nothing": startup(
+        "for limit in range(1, 100):\n    try:\n        sys.setrecursionlimit(limit)\n    except RecursionError:\n"
+        "        pass\n    else:\n        break\n",
+        told="recursion limit",
+    ),
     "a huge recursion limit": run("sys.setrecursionlimit(10**9)"),
     "a switch interval of a second": run("sys.setswitchinterval(1)"),
     "a switch interval of nothing": run("sys.setswitchinterval(1e-9)"),

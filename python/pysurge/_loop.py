@@ -16,16 +16,17 @@ import contextvars
 import importlib
 import inspect
 import logging
+import os
 import sys
 import threading
 import traceback
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from types import CodeType, FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 from . import _descriptors, _engine
 from ._paths import is_ours
-from ._tracebacks import render
+from ._tracebacks import one_line, render
 
 log = logging.getLogger("pysurge")
 
@@ -128,9 +129,11 @@ class EventLoop:
         while not self._closing:
             try:
                 self._loop.run_forever()
-            except BaseException as error:
-                # SystemExit and KeyboardInterrupt of a task that user code made leave the loop.
+            except (SystemExit, KeyboardInterrupt) as error:
+                # Those of a task that user code made leave the loop.
                 log.error("a task on the event loop raised %s\n%s", type(error).__name__, render(error))
+            except BaseException as error:
+                _end_process(error)
         self._loop.remove_reader(self.waker.fileno())
         self._loop.close()
 
@@ -307,6 +310,13 @@ def _drive_hooks(
             iteration.failed("teardown", error)
 
     return drive
+
+
+def _end_process(error: BaseException) -> NoReturn:
+    """End this worker, whose loop is broken for good: user code closed its descriptors, most likely."""
+    with contextlib.suppress(OSError):
+        os.write(2, f"the event loop cannot go on ({one_line(error)}): this worker ends\n".encode())
+    os._exit(1)
 
 
 def _go_if_closed(runner: _engine.TaskRunner, error: BaseException) -> None:

@@ -31,6 +31,9 @@ log = logging.getLogger("pysurge")
 # User code may put something else in its place.
 _Thread = threading.Thread
 
+# Python's own.
+_RECURSION_LIMIT = 1000
+
 # Names of stuck threads that are told, per place.
 _MAX_NAMES = 5
 
@@ -253,7 +256,7 @@ def _is_of_thread(frame: traceback.FrameSummary) -> bool:
 
 
 def _handle_no_signals() -> None:
-    """Handlers of user code may raise: from now on that would be in the middle of our own ending."""
+    """Let nothing that user code has set disturb our own ending: handlers may raise."""
     for number in signal.valid_signals():
         if callable(signal.getsignal(number)):
             # What is raised here is of one that was on its way.
@@ -270,6 +273,7 @@ def main() -> NoReturn:
     _forks.see_to(channel)
     helpers = Helpers()
     clean = _engine.serve(channel, helpers)
+    sys.setrecursionlimit(max(sys.getrecursionlimit(), _RECURSION_LIMIT))
     _handle_no_signals()
     _output.end()
     for stream in (sys.stdout, sys.stderr):

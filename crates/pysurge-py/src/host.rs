@@ -9,7 +9,7 @@ use crate::tasks::TaskRunner;
 use crate::teller::{Level, Reporter, Teller};
 use crate::thread::{Attached, PoolThreadHandle};
 use crate::values::{kwargs_dict, tuple_of};
-use pyo3::exceptions::PyOSError;
+use pyo3::exceptions::{PyOSError, PyRecursionError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 use pysurge_core::event::Stream;
@@ -55,6 +55,21 @@ fn end_process() {
 
 /// So many exceptions of signal handlers are borne in one call: an alarm may come every millisecond.
 const MAX_HANDLERS: u32 = 20;
+
+/// Python's own, and what ours needs many times over.
+const RECURSION_LIMIT: u32 = 1_000;
+
+/// Sets it where it is lower; false where it was not.
+fn raise_recursion_limit(py: Python<'_>) -> bool {
+    let raised = py.import("sys").and_then(|sys| {
+        let is_low = sys.call_method0("getrecursionlimit")?.extract::<u32>()? < RECURSION_LIMIT;
+        if is_low {
+            sys.call_method1("setrecursionlimit", (RECURSION_LIMIT,))?;
+        }
+        Ok(is_low)
+    });
+    raised.unwrap_or(false)
+}
 
 /// Whether an exception came out of code of the user's in the middle of ours.
 fn is_of_handler(py: Python<'_>, error: &PyErr) -> bool {
@@ -168,7 +183,8 @@ impl PyHost {
         })
     }
 
-    /// Calls a helper on the main thread, and once more where a signal handler of the user's raised in the middle of it.
+    /// Calls a helper on the main thread, and once more where user code was in its way: a signal handler that raised in the middle of
+    /// it, a recursion limit of next to nothing.
     fn call<T>(
         &self,
         py: Python<'_>,
@@ -177,11 +193,15 @@ impl PyHost {
         for _ in 0..MAX_HANDLERS {
             let result = call(py, self.helpers.bind(py));
             let Err(error) = &result else { return result };
-            if !is_of_handler(py, error) {
+            let message = if error.is_instance_of::<PyRecursionError>(py) && raise_recursion_limit(py) {
+                format!(
+                    "the recursion limit that user code has set is too low: it is {RECURSION_LIMIT} again"
+                )
+            } else if is_of_handler(py, error) {
+                format!("a signal handler raised {error}; nobody is there to catch it, and the run goes on")
+            } else {
                 return result;
-            }
-            let message =
-                format!("a signal handler raised {error}; nobody is there to catch it, and the run goes on");
+            };
             self.reporter().log(Level::Error, "MainThread", message);
         }
         call(py, self.helpers.bind(py))

@@ -227,6 +227,17 @@ impl Pool {
         self.threads.fetch_sub(1, Ordering::Relaxed);
     }
 
+    /// Takes back a request for a thread that nobody needs any more: nothing will be started.
+    pub(crate) fn thread_not_needed(&self) {
+        self.starting.fetch_sub(1, Ordering::AcqRel);
+        self.threads.fetch_sub(1, Ordering::Release);
+    }
+
+    /// Whether a thread could not be made.
+    pub(crate) fn was_refused_a_thread(&self) -> bool {
+        self.no_more_threads.load(Ordering::Relaxed)
+    }
+
     /// Threads that live or were asked for.
     pub fn threads(&self) -> u32 {
         self.threads.load(Ordering::Acquire)

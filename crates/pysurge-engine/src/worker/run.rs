@@ -553,7 +553,13 @@ impl<H: Host> Worker<'_, H> {
         let Some(pool) = self.pools.get(test).and_then(Clone::clone) else {
             return;
         };
-        let made = if self.host.runs_on_loop(test) {
+        let runs_on_loop = self.host.runs_on_loop(test);
+        // In an overload thousands of requests may stand before the end of the run.
+        if !runs_on_loop && self.shared.stop().is_some() && pool.has_ended() {
+            pool.thread_not_needed();
+            return self.shared.thread_ended();
+        }
+        let made = if runs_on_loop {
             let name = self.host.thread_name(test);
             self.host.start_tasks(
                 test,
@@ -567,12 +573,14 @@ impl<H: Host> Worker<'_, H> {
             self.spawn_thread(test, &pool)
         };
         if let Err(error) = made {
+            let is_first = !pool.was_refused_a_thread();
             pool.thread_refused();
-            let threads = pool.threads();
-            let message = format!(
-                "unable to start a new thread ({error}); going on with {threads}, iterations may start late"
-            );
-            self.shared.log_error(self.worker(), message);
+            if is_first {
+                let message = format!(
+                    "unable to start a new thread ({error}); going on without, iterations may start late"
+                );
+                self.shared.log_error(self.worker(), message);
+            }
             self.shared.thread_ended();
         }
     }
