@@ -327,6 +327,13 @@ class Kept:
 
 """
 
+
+def test_rows_of_a_long_file_are_read_though_descriptors_were_closed(run_pysurge, tmp_path):
+    (tmp_path / "rows.csv").write_text("number,text\n" + "".join(f"{number},{'x' * 90}\n" for number in range(100_000)))
+    body = "def run(self):\n    os.closerange(3, 1024)\n    assert len(self.data['text']) == 90\n"
+    fires(run_pysurge, tmp_path, Deed(body, entry={"data": {"from": "rows.csv", "order": "random"}}))
+
+
 # What would keep the process from ending is given up by a deadline, and costs no figure.
 
 STAYS = {

@@ -1,17 +1,27 @@
-"""Configs, values and names that mean harm, or come from a program that went wrong: each works as documented or gives one clear error."""
+"""Configs, values and names that mean harm, or come from a program that went wrong.
+
+Each works as documented or gives one clear error.
+"""
 
 import csv
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
-from support import Folder, run
+from support import run_folder, run_log, summary
 
 # What drives a terminal, and marks that turn the direction of writing.
 CONTROL = re.compile("[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u202a-\\u202e\\u2066-\\u2069]")
 
 
-def test_of(extra: str) -> str:
+CASE = "def item(**kwargs): pass\n"
+
+Fire = Callable[[str], tuple[str, dict[str, Any]]]
+
+
+def config_of(extra: str) -> str:
     """A config of one test with more keys."""
     return f"tests:\n- {{test: case.py:item, rate: 20, {extra}}}\n"
 
@@ -25,16 +35,16 @@ REFUSED = {
     "brackets": ("[" * 10_000, "nested too deep"),
     "braces": ("{a: " * 10_000, "nested too deep"),
     "closed_brackets": ("tests: " + "[" * 10_000 + "]" * 10_000, "nested too deep"),
-    "deep_kwargs": (test_of("kwargs: {a: " + "[" * 200 + "]" * 200 + "}"), "nested more than 100 deep"),
+    "deep_kwargs": (config_of("kwargs: {a: " + "[" * 200 + "]" * 200 + "}"), "nested more than 100 deep"),
     "alias_in_itself": ("tests: &a [*a]\n", "an alias stands inside the value that it refers to"),
     "merge_at_the_top": ("x: &x {rate: 5}\ntests:\n- <<: *x\n  test: case.py:item\n", "unknown key `x`"),
     "python_tag": ("tests: !!python/object/apply:os.system [touch hacked]\n", "cannot be used here"),
-    "two_documents": (test_of("tags: [a]") + "---\nb: 2\n", "more than one YAML document"),
+    "two_documents": (config_of("tags: [a]") + "---\nb: 2\n", "more than one YAML document"),
     "nul": ('tests:\n- test: "case.py:item\0"\n  rate: 1\n', "load.yml:2:21"),
-    "nul_at_the_end": (test_of("tags: [a]") + "\0tests: 5\n", "the file holds a NUL character"),
+    "nul_at_the_end": (config_of("tags: [a]") + "\0tests: 5\n", "the file holds a NUL character"),
     "tabs": ("tests:\n\t- test: case.py:item\n", "a tab is used as indentation"),
-    "utf_16": (test_of("tags: [a]").encode("utf-16"), "is not UTF-8 text: line 1"),
-    "latin_1": (test_of("name: \u00e9").encode("latin-1"), "is not UTF-8 text: line 2"),
+    "utf_16": (config_of("tags: [a]").encode("utf-16"), "is not UTF-8 text: line 1"),
+    "latin_1": (config_of("name: \u00e9").encode("latin-1"), "is not UTF-8 text: line 2"),
     "a_line_of_10_mb": ("name: " + "n" * 10_000_000, "is longer than 8388608 bytes"),
     "many_tests": ("tests:\n" + "- {test: case.py:item, rate: 1}\n" * 100_000, "make it smaller: fewer tests"),
     "rate_beyond_floats": ("tests:\n- {test: case.py:item, rate: 1e400}\n", "`rate` must be a number"),
@@ -44,24 +54,23 @@ REFUSED = {
     "rate_date": ("tests:\n- {test: case.py:item, rate: 2026-11-22}\n", "this is a date"),
     "rate_escape": ('tests:\n- {test: case.py:item, rate: "\\e[31m5"}\n', "is a string"),
     "key_escape": ('tests:\n- {test: case.py:item, rate: 5, "\\e]0;x\\a": 1}\n', "unknown key"),
-    "key_of_10_kb": (test_of("k" * 10_000 + ": 1"), "unknown key `kkkkkkkkkk"),
-    "keyword_5": (test_of("kwargs: {5: 6}"), "a keyword must be a string"),
+    "key_of_10_kb": (config_of("k" * 10_000 + ": 1"), "unknown key `kkkkkkkkkk"),
+    "keyword_5": (config_of("kwargs: {5: 6}"), "a keyword must be a string"),
 }
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_a_hostile_config_gives_one_clear_error(folder: Folder, name: str) -> None:
+def test_a_hostile_config_gives_one_clear_error(run_pysurge: Callable[..., Any], tmp_path: Path, name: str) -> None:
     text, words = REFUSED[name]
-    folder.write("case.py", "def item(**kwargs): pass\n")
-    (folder.path / "load.yml").write_bytes(text if isinstance(text, bytes) else text.encode())
-    finished = run("check load.yml", folder.path)
+    files = {"case.py": CASE, "load.yml": text if isinstance(text, bytes) else text.encode()}
+    finished = run_pysurge("check load.yml", files=files)
     assert finished.code == 2, finished.stderr
     assert words in finished.stderr
     assert "load.yml" in finished.stderr
     assert len(finished.stderr) < 4_000
     assert "Traceback" not in finished.stderr and "panicked" not in finished.stderr
     assert not CONTROL.search(finished.stderr)
-    assert not (folder.path / "hacked").exists()
+    assert not (tmp_path / "hacked").exists()
 
 
 HARMLESS = {
@@ -69,29 +78,31 @@ HARMLESS = {
     "merge": "x-load: &load {rate: 20}\ntests:\n- {<<: *load, test: case.py:item}\n",
     "twice": "tests:\n- test: case.py:item\n  rate: 1\n  rate: 20\n",
     "bom_and_crlf": "\ufefftests:\r\n- test: case.py:item\r\n  rate: 20\r\n",
-    "html": test_of('name: "<script>alert(1)</script><img src=x onerror=alert(1)>", tags: ["</td>"]'),
-    "escapes": test_of('name: "\\e]0;x\\a\\e[2J\\u202e", tags: ["\\e[1m"], kwargs: {a: "\\e[31m\\n\\r"}'),
-    "formula": test_of('name: "=1+1|cmd", kwargs: {a: "@x"}'),
-    "long": test_of(f"name: {'n' * 10_000}, kwargs: {{a: {'k' * 10_000}}}"),
-    "odd_numbers": test_of("kwargs: {a: .inf, b: .nan, c: -0, d: 0x1F, e: 1_000, f: 1:30, g: 2026-11-22, h: 99999999999999999999999}"),
-    "bytes": test_of("kwargs: {a: !!binary aGVsbG8=}"),
+    "html": config_of('name: "<script>alert(1)</script><img src=x onerror=alert(1)>", tags: ["</td>"]'),
+    "escapes": config_of('name: "\\e]0;x\\a\\e[2J\\u202e", tags: ["\\e[1m"], kwargs: {a: "\\e[31m\\n\\r"}'),
+    "formula": config_of('name: "=1+1|cmd", kwargs: {a: "@x"}'),
+    "long": config_of(f"name: {'n' * 10_000}, kwargs: {{a: {'k' * 10_000}}}"),
+    "odd_numbers": config_of(
+        "kwargs: {a: .inf, b: .nan, c: -0, d: 0x1F, e: 1_000, f: 1:30, g: 2026-11-22, h: 99999999999999999999999}"
+    ),
+    "bytes": config_of("kwargs: {a: !!binary aGVsbG8=}"),
 }
 
 
 @pytest.mark.parametrize("name", HARMLESS)
-def test_a_strange_config_runs_and_stays_inert_in_every_output(folder: Folder, name: str) -> None:
-    folder.write("case.py", "def item(**kwargs): pass\n")
-    (folder.path / "load.yml").write_bytes(HARMLESS[name].encode())
-    finished = run("run load.yml -d 0.5s --workers 1 --samples samples.csv --junit junit.xml", folder.path)
+def test_a_strange_config_runs_and_stays_inert_in_every_output(
+    run_pysurge: Callable[..., Any], tmp_path: Path, name: str
+) -> None:
+    files = {"case.py": CASE, "load.yml": HARMLESS[name].encode()}
+    finished = run_pysurge("run load.yml -d 0.5s --workers 1 --samples samples.csv --junit junit.xml", files=files)
     assert finished.code == 0, finished.stderr
-    results = next(folder.path.glob("pysurge-results/*"))
-    for text in (finished.stdout, finished.stderr, (results / "run.log").read_text()):
+    for text in (finished.stdout, finished.stderr, run_log(tmp_path)):
         assert not CONTROL.search(text), ascii(text)
-    for table in (results / "timeseries.csv", folder.path / "samples.csv"):
+    for table in (run_folder(tmp_path) / "timeseries.csv", tmp_path / "samples.csv"):
         with table.open(newline="") as rows:
             cells = [cell for row in csv.reader(rows) for cell in row]
         assert not [cell for cell in cells if re.match("[=+@\\t\\r]|-[^0-9.]", cell)]
-    assert not CONTROL.search((folder.path / "junit.xml").read_text())
+    assert not CONTROL.search((tmp_path / "junit.xml").read_text())
 
 
 VALUES = """
@@ -116,7 +127,8 @@ VALUES = """
 
 
     VALUES = {
-        "int": 3, "float": 2.5, "bool": True, "decimal": Decimal("1.5"), "fraction": Fraction(1, 2), "whole": Whole(4), "large": 2**70,
+        "int": 3, "float": 2.5, "bool": True, "decimal": Decimal("1.5"), "fraction": Fraction(1, 2),
+        "whole": Whole(4), "large": 2**70,
         "nan": float("nan"), "inf": float("-inf"), "str": "5", "bytes": b"5", "none": None, "huge": 10**400, "complex": 1j,
         "raises": Raises(), "nonsense": Nonsense(), "list": [1],
     }
@@ -161,17 +173,21 @@ VALUES = """
 """
 
 
-def fired(folder: Folder, name: str) -> tuple[str, dict[str, object]]:
-    """What a run of a class says, and its figures."""
-    folder.write("values.py", VALUES)
-    finished = run(f"run values.py:{name} --rate 20 -d 1s --workers 1", folder.path)
-    assert finished.code == 0, finished.stderr
-    assert not CONTROL.search(finished.stdout + finished.stderr)
-    return finished.stdout + finished.stderr, folder.summary()["tests"][0]
+@pytest.fixture
+def fired(run_pysurge: Callable[..., Any], tmp_path: Path) -> Fire:
+    """Fires a class; gives what the run says, and its figures."""
+
+    def fire(name: str) -> tuple[str, dict[str, Any]]:
+        finished = run_pysurge(f"run values.py:{name} --rate 20 -d 1s --workers 1", files={"values.py": VALUES})
+        assert finished.code == 0, finished.stderr
+        assert not CONTROL.search(finished.stdout + finished.stderr)
+        return finished.stdout + finished.stderr, summary(tmp_path)["tests"][0]
+
+    return fire
 
 
-def test_a_value_counts_or_is_told_of_once(folder: Folder) -> None:
-    said, test = fired(folder, "Values")
+def test_a_value_counts_or_is_told_of_once(fired: Fire) -> None:
+    said, test = fired("Values")
     assert set(test["metrics"]) == {"int", "float", "bool", "decimal", "fraction", "whole", "large"}
     refused = ["nan", "inf", "str", "bytes", "none", "huge", "complex", "raises", "nonsense", "list"]
     assert test["metrics_refused"] == 20 * len(refused)
@@ -180,28 +196,28 @@ def test_a_value_counts_or_is_told_of_once(folder: Folder) -> None:
     assert "a value of type str is no finite number; give an int or a float (said once)" in said
 
 
-def test_names_of_any_kind_are_texts(folder: Folder) -> None:
-    _, test = fired(folder, "Names")
+def test_names_of_any_kind_are_texts(fired: Fire) -> None:
+    _, test = fired("Names")
     names = set(test["metrics"])
     assert {"5", "", "a\nb", "<b>", "None"} <= names
     assert all(len(name) < 300 for name in names)
 
 
-def test_metrics_that_are_no_dict_are_told_of_once(folder: Folder) -> None:
-    said, test = fired(folder, "Replaced")
+def test_metrics_that_are_no_dict_are_told_of_once(fired: Fire) -> None:
+    said, test = fired("Replaced")
     assert said.count("list is no dict; give a dict of numbers (said once)") == 1
     assert test["metrics_refused"] == 20
 
 
-def test_names_without_end_have_a_limit(folder: Folder) -> None:
-    said, test = fired(folder, "Many")
+def test_names_without_end_have_a_limit(fired: Fire) -> None:
+    said, test = fired("Many")
     assert (len(test["metrics"]), len(test["checks"]), len(test["counts"])) == (100, 100, 100)
     assert test["metrics_refused"] == 19 * 100
     assert "too many names" in said
 
 
-def test_labels_without_end_are_cut(folder: Folder) -> None:
-    _, test = fired(folder, "Labels")
+def test_labels_without_end_are_cut(fired: Fire) -> None:
+    _, test = fired("Labels")
     assert len(test["label"]) <= 1_001
     assert len(test["summary"]) <= 1_001
 
@@ -217,11 +233,10 @@ DATA = {
 
 
 @pytest.mark.parametrize("name", DATA)
-def test_hostile_data_is_read_or_refused_by_its_name(folder: Folder, name: str) -> None:
+def test_hostile_data_is_read_or_refused_by_its_name(run_pysurge: Callable[..., Any], name: str) -> None:
     content, code, words = DATA[name]
-    folder.write("case.py", "def item(name): pass\n")
-    Path(folder.path / "users.csv").write_bytes(content)
-    finished = run("run case.py:item --data users.csv --rate 5 -d 0.5s --workers 1 --no-results", folder.path)
+    files = {"case.py": "def item(name): pass\n", "users.csv": content}
+    finished = run_pysurge("run case.py:item --data users.csv --rate 5 -d 0.5s --workers 1 --no-results", files=files)
     assert finished.code == code, finished.stdout + finished.stderr
     assert words in finished.stderr
     assert "panicked" not in finished.stderr

@@ -117,7 +117,10 @@ impl Histogram {
     /// Keeps only the counters in use: for a histogram that is kept and not recorded into any more.
     pub fn compact(&mut self) {
         if let Buckets::Dense(_) = self.buckets {
-            self.buckets = Buckets::Compact(self.counted());
+            let mut counted = self.counted();
+            // A series keeps thousands of these.
+            counted.shrink_to_fit();
+            self.buckets = Buckets::Compact(counted);
         }
     }
 

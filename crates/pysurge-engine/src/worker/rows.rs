@@ -95,6 +95,15 @@ struct Parts {
     shards: Vec<Mutex<Remembered>>,
 }
 
+/// Descriptors that user code seldom closes when it closes all it finds.
+const DESCRIPTORS_FROM: i32 = 4_000;
+
+/// The file at a high descriptor, if so high a one is allowed: where user code closed a low one and opened something else, rows would be
+/// read from that.
+fn out_of_the_way(file: File) -> File {
+    rustix::io::fcntl_dupfd_cloexec(&file, DESCRIPTORS_FROM).map_or(file, File::from)
+}
+
 /// The stretches read last.
 type Remembered = [Option<Arc<Stretch>>; REMEMBERED];
 
@@ -169,7 +178,7 @@ impl Rows {
             Store::Kept(kept.filter(|_| unchanged()).ok_or(RowsError::Changed)?)
         } else {
             Store::Parts(Parts {
-                file,
+                file: out_of_the_way(file),
                 stamp,
                 in_order: data.order == RowOrder::Sequential,
                 shards: (0..shards.max(1)).map(|_| Mutex::default()).collect(),
