@@ -98,11 +98,17 @@ pub fn tasks_size(
     max_duration_ns: u64,
 ) -> u32 {
     let wanted = in_flight_at_peak(test, stripe, factor, run_duration_ns, max_duration_ns).max(1);
-    let most = match (test.max_threads, &test.model) {
+    u32::try_from(wanted)
+        .unwrap_or(u32::MAX)
+        .min(most_tasks(test, stripe))
+}
+
+/// The iterations of a test that may be in flight in one worker at most where an event loop runs them, whatever it needs.
+pub fn most_tasks(test: &TestPlan, stripe: Stripe) -> u32 {
+    match (test.max_threads, &test.model) {
         (None, Model::Open(_)) => MAX_TASKS,
         _ => most_threads(test, stripe),
-    };
-    u32::try_from(wanted).unwrap_or(u32::MAX).min(most)
+    }
 }
 
 #[expect(

@@ -422,8 +422,8 @@ fn a_pause_leaves_no_burst_and_takes_no_iteration() {
         paused,
         factor: Factor::ONE,
     };
-    running.pool.change(change(100, true), 3);
-    running.pool.change(change(400, false), 3);
+    running.pool.change(change(100, true), 3, 3);
+    running.pool.change(change(400, false), 3, 3);
     let counts = running.finish().measured;
     assert_eq!(
         (counts.planned, counts.measures.passed, counts.dropped),
@@ -452,10 +452,10 @@ fn an_open_pause_waits_for_its_end_and_a_change_wakes_the_pool() {
         paused,
         factor: Factor::ONE,
     };
-    running.pool.change(change(0, true), 2);
+    running.pool.change(change(0, true), 2, 2);
     let paused = running.pool.take();
     assert!(!paused.ended && paused.measured.planned <= 50);
-    running.pool.change(change(1_000_000, false), 2);
+    running.pool.change(change(1_000_000, false), 2, 2);
     assert_eq!(running.finish().measured.measures.passed, 50);
 }
 
@@ -468,7 +468,7 @@ fn a_factor_changes_the_count_and_the_number_of_threads() {
         paused: false,
         factor: Factor::from_milli(2_000).unwrap(),
     };
-    running.pool.change(twice, 5);
+    running.pool.change(twice, 5, 5);
     gated.wait_for_inside(5);
     gated.open();
     let counts = running.finish().measured;
@@ -485,7 +485,7 @@ fn more_users_come_in_when_the_load_is_scaled_up() {
         paused: false,
         factor: Factor::from_milli(3_000).unwrap(),
     };
-    running.pool.change(thrice, 6);
+    running.pool.change(thrice, 6, 6);
     gated.wait_for_inside(6);
     running.pool.cut_plan(clock::now_ns());
     gated.open();

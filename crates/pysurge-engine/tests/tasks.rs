@@ -325,7 +325,7 @@ fn a_new_rate_reaches_the_leader_while_it_sleeps() {
         paused: false,
         factor,
     };
-    looped.pool.change(change, 1_000);
+    looped.pool.change(change, 1_000, 1_000);
     looped.until("a hundred at the new rate", |pool| pool.recorded() >= 100);
     looped.pool.cut_plan(clock::now_ns());
     looped.pool.close();

@@ -13,6 +13,9 @@ use pysurge_core::wire::Deal;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+/// Whoever joins a run that goes on has its first arrival so soon: far more than the lead of a deal.
+const SOON_NS: u64 = 1_000_000_000;
+
 /// What a pool is to run.
 #[derive(Debug, Clone)]
 pub struct Work {
@@ -223,8 +226,8 @@ struct Open {
     /// A [`Cursor`].
     cursor: AtomicU64,
     known: Mutex<Arc<Known>>,
-    /// Where the plan ends, if it was cut: arrivals from this one on are no longer planned.
-    plan_limit: AtomicU64,
+    /// Where the plan ends, if it was cut, nanoseconds since the start: what is planned from then on is planned no longer.
+    cut_ns: AtomicU64,
     max_lateness_ns: Option<u64>,
     /// How many were dropped because they were too late. Held while the cursor is moved past them, so that the two agree.
     skipped: Mutex<Parted>,
@@ -247,7 +250,7 @@ impl Feed {
                 Source::Open(Open {
                     cursor: AtomicU64::new(0),
                     known: Mutex::new(Arc::new(Known::new(0, schedule, warmup))),
-                    plan_limit: AtomicU64::new(u64::MAX),
+                    cut_ns: AtomicU64::new(u64::MAX),
                     max_lateness_ns: work.max_lateness_ns,
                     skipped: Mutex::default(),
                 })
@@ -403,10 +406,19 @@ impl Feed {
         }
     }
 
-    /// How many iterations are due, before anything is claimed, within so long from the start on.
-    pub(super) fn due_within(&self, span_ns: u64) -> u64 {
+    /// How many iterations are due, before anything is claimed, within so long from the start on; for whoever joins a run, within so long from
+    /// its first one on, if that comes soon.
+    pub(super) fn due_within(&self, from_ns: u64, span_ns: u64) -> u64 {
         match &self.source {
-            Source::Open(open) => open.known.lock().schedule.count_before(span_ns),
+            Source::Open(open) => {
+                let known = open.known.lock();
+                let first_ns = known.schedule.planned_ns(open.cursor().index()).unwrap_or(0);
+                let from_ns = match first_ns.saturating_sub(from_ns) {
+                    ..SOON_NS => from_ns.max(first_ns),
+                    _ => from_ns,
+                };
+                known.schedule.count_before(from_ns.saturating_add(span_ns))
+            }
             Source::Closed(closed) => u64::from(closed.lock().users.count()),
         }
     }
@@ -446,8 +458,7 @@ impl Feed {
         let run_ns = plan_ends_ns.saturating_sub(self.start_ns);
         match &self.source {
             Source::Open(open) => {
-                let limit = open.known.lock().schedule.count_before(run_ns);
-                open.plan_limit.fetch_min(limit, Ordering::AcqRel);
+                open.cut_ns.fetch_min(run_ns, Ordering::AcqRel);
             }
             Source::Closed(closed) => {
                 let mut closed = closed.lock();
@@ -585,11 +596,15 @@ impl Open {
             };
         }
         // The plan ends with its last arrival or where it was cut; a claim that was faster than the cut stays planned.
-        let limit = self.plan_limit.load(Ordering::Acquire);
-        let whole = match known.schedule.count().unwrap_or(u64::MAX).min(limit) {
-            u64::MAX => cursor.index(),
-            whole => whole.max(cursor.index()),
+        let cut = match self.cut_ns.load(Ordering::Acquire) {
+            u64::MAX => None,
+            cut_ns => Some(known.schedule.count_before(cut_ns)),
         };
+        let whole = match (known.schedule.count(), cut) {
+            (Some(count), Some(cut)) => Some(count.min(cut)),
+            (count, cut) => count.or(cut),
+        };
+        let whole = whole.map_or(cursor.index(), |whole| whole.max(cursor.index()));
         Progress {
             claimed,
             planned: known.split(whole),

@@ -21,12 +21,14 @@ mod busy;
 mod feed;
 mod late;
 mod tasks;
+mod watch;
 
 pub(crate) use busy::Busy;
 pub use feed::Work;
 pub(crate) use feed::{Part, Parted};
 pub(crate) use late::Late;
 pub use tasks::{LoopClock, Task};
+pub use watch::Overrun;
 
 use crate::case::{Probe, Record, TestCase};
 use crate::clock;
@@ -40,10 +42,11 @@ use pysurge_core::measure::Measures;
 use pysurge_core::schedule::{Change, NOT_IN_SIGHT};
 use pysurge_core::wire::Deal;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
 use std::thread::Thread;
 use std::time::Duration;
 use tasks::Tasks;
+use watch::{Seat, Watch};
 
 /// How a pool thread is bound to an interpreter, and how it lets go of it to wait.
 pub trait Attachment {
@@ -92,8 +95,8 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 pub struct Pool {
     feed: Feed,
     settings: PoolSettings,
-    /// The most threads it asks for.
-    max_threads: AtomicU32,
+    /// Who runs for too long, and how many threads it asks for at most.
+    watch: Watch,
     recorder: Recorder,
     /// Iterations abandoned at the hard stop.
     interrupted: Mutex<Parted>,
@@ -128,14 +131,6 @@ struct Lead {
     leader: Option<Thread>,
 }
 
-/// Where an idle thread sits.
-struct Seat {
-    thread: Thread,
-    has_lead: AtomicBool,
-    /// When the thread wakes by itself, nanoseconds of `CLOCK_MONOTONIC`; [`NEVER`] where it waits to be woken.
-    wakes_ns: AtomicU64,
-}
-
 /// What a pool has to tell at an instant.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PoolCounts {
@@ -157,6 +152,10 @@ pub struct PoolCounts {
     pub threads_refused: bool,
     /// How long a due iteration had a thread that waited for the interpreter, nanoseconds, since the start.
     pub gil_wait_ns: u64,
+    /// Iterations that ran longer than they should, since the start.
+    pub overran: u64,
+    /// Of these, those that run now.
+    pub overrunning: u32,
 }
 
 /// One part of [`PoolCounts`].
@@ -188,7 +187,7 @@ impl Pool {
         Self {
             feed: Feed::new(work, settings.start_ns),
             settings,
-            max_threads: AtomicU32::new(settings.max_threads),
+            watch: Watch::new(settings.max_threads, settings.max_threads, u64::MAX),
             recorder: Recorder::new(settings.shards, settings.start_ns),
             interrupted: Mutex::default(),
             lead: Mutex::default(),
@@ -210,6 +209,16 @@ impl Pool {
     pub(crate) fn telling(self, log: IterationLog, test: u32) -> Self {
         Self {
             recorder: self.recorder.telling(log, test),
+            ..self
+        }
+    }
+
+    /// Watches over iterations that take longer than `max_duration_ns`: each has a slot of its own, as long as there are not more than
+    /// `most_threads`.
+    #[must_use]
+    pub fn watching(self, max_duration_ns: u64, most_threads: u32) -> Self {
+        Self {
+            watch: Watch::new(self.settings.max_threads, most_threads, max_duration_ns),
             ..self
         }
     }
@@ -258,11 +267,8 @@ impl Pool {
         clock::sharpen_timers();
         self.starting.fetch_sub(1, Ordering::AcqRel);
         let ended = ThreadEnd(self);
-        let seat = Arc::new(Seat {
-            thread: std::thread::current(),
-            has_lead: AtomicBool::new(false),
-            wakes_ns: AtomicU64::new(NEVER),
-        });
+        let seat = Arc::new(Seat::new(name));
+        self.watch.enter(&seat);
         let shard = self.recorder.shard(name);
         let mut record = Record::default();
         let mut now_ns = clock::now_ns();
@@ -303,6 +309,7 @@ impl Pool {
                         let since_start_ns = started_ns.saturating_sub(self.settings.start_ns);
                         self.late_start_ns.fetch_max(since_start_ns, Ordering::Relaxed);
                     }
+                    seat.begin(started_ns, claim.number);
                     let known = shard.known(claim.part);
                     let mut probe = Probe::new(&mut record, &known, name, claim.number);
                     case.iterate(&mut probe);
@@ -323,13 +330,19 @@ impl Pool {
                     if self.feed.ended(&claim, now_ns) {
                         self.wake_leader();
                     }
-                    computes = now_ns.saturating_sub(started_ns) < PROGRESS_NS;
+                    let took_ns = now_ns.saturating_sub(started_ns);
+                    computes = took_ns < PROGRESS_NS;
+                    if self.watch.is_long(took_ns) {
+                        let own_ns = took_ns.saturating_sub(record.waited_ns);
+                        self.watch.ended(&seat, self.watch.is_long(own_ns));
+                    }
                     if busy.is_long(now_ns) {
                         tell_busy(&shard, &mut busy, now_ns);
                     }
                 }
                 Next::NotBefore => {
                     computes = false;
+                    seat.idle();
                     if waited.is_none() {
                         tell_busy(&shard, &mut busy, now_ns);
                     }
@@ -342,8 +355,35 @@ impl Pool {
             }
         }
         tell_busy(&shard, &mut busy, now_ns);
+        if waited.is_some() {
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
+            self.leader_attaches.store(false, Ordering::Relaxed);
+            self.give_up_lead(&seat);
+        }
+        self.watch.leave(&seat);
         self.wake_all();
         drop(ended);
+        self.look_back();
+    }
+
+    /// A thread that saw nothing left and has ended looks once more: somebody who brought more may have taken it for one who waits for it.
+    fn look_back(&self) {
+        fence(Ordering::SeqCst);
+        if self.waiting.load(Ordering::Relaxed) == 0 {
+            self.grow(&mut View::default());
+        }
+    }
+
+    /// A leader ends, and nobody leads.
+    fn give_up_lead(&self, seat: &Seat) {
+        let mut lead = self.lead.lock();
+        if lead
+            .leader
+            .as_ref()
+            .is_some_and(|leader| leader.id() == seat.thread.id())
+        {
+            (lead.taken, lead.leader) = (false, None);
+        }
     }
 
     /// Waits until this thread leads, unless it has waited before and does, and the next iteration seems due. Leads on return.
@@ -524,26 +564,45 @@ impl Pool {
         }
     }
 
-    /// Goes on otherwise from an instant on, with at most so many threads.
-    pub fn change(&self, change: Change, max_threads: u32) {
+    /// Goes on otherwise from an instant on, with at most so many threads, and at most so many where iterations overrun.
+    pub fn change(&self, change: Change, max_threads: u32, most_threads: u32) {
         self.feed.change(change);
-        self.go_on(max_threads);
+        self.go_on(max_threads, most_threads);
     }
 
-    /// Has another part of the plan from some point on, with at most so many threads.
-    pub fn deal(&self, deal: &Deal, max_threads: u32) {
+    /// Has another part of the plan from some point on, with at most so many threads, and at most so many where iterations overrun.
+    pub fn deal(&self, deal: &Deal, max_threads: u32, most_threads: u32) {
         self.feed.deal(deal);
-        self.go_on(max_threads);
+        self.go_on(max_threads, most_threads);
     }
 
     /// What is planned is not what it was.
-    fn go_on(&self, max_threads: u32) {
-        self.max_threads.store(max_threads, Ordering::Relaxed);
+    fn go_on(&self, max_threads: u32, most_threads: u32) {
+        self.watch.resize(max_threads, most_threads);
         self.wake_leader();
         // Nobody may be there to notice: all threads run, or nothing seemed to be left and they have ended.
+        fence(Ordering::SeqCst);
         if self.waiting.load(Ordering::Relaxed) == 0 {
             self.grow(&mut View::default());
         }
+    }
+
+    /// Looks who runs for longer than it should; gives those that were not known before. They have slots of their own from now on.
+    pub fn look(&self, now_ns: u64) -> Vec<Overrun> {
+        let found = self.watch.look(now_ns, self.tasks.thread());
+        if !found.is_empty() {
+            if self.tasks.are_here() {
+                self.wake_leader();
+            } else if self.waiting.load(Ordering::Relaxed) == 0 {
+                self.grow(&mut View::default());
+            }
+        }
+        found
+    }
+
+    /// Moves whenever an iteration is claimed, dropped or recorded.
+    pub fn pulse(&self) -> u64 {
+        self.feed.pulse().wrapping_add(self.recorded())
     }
 
     /// Iterations planned at or after this instant (nanoseconds of `CLOCK_MONOTONIC`) are not part of the plan any more.
@@ -562,18 +621,25 @@ impl Pool {
         self.close();
         let interrupted = self.feed.progress().claimed.minus(self.recorder.close());
         *self.interrupted.lock() = interrupted;
+        self.watch.close();
         self.tasks.interrupt();
         interrupted.sum()
     }
 
     /// The most threads this pool asks for.
     pub fn max_threads(&self) -> u32 {
-        self.max_threads.load(Ordering::Relaxed)
+        self.watch.bound()
     }
 
-    /// How many iterations are due, before anything is claimed, within so long from the start on.
-    pub fn due_within(&self, span_ns: u64) -> u64 {
-        self.feed.due_within(span_ns)
+    /// How many iterations are due, before anything is claimed, up to so long after an instant of the run; for whoever joins a run, up to so
+    /// long after its first one, if that comes soon.
+    pub fn due_within(&self, from_ns: u64, span_ns: u64) -> u64 {
+        self.feed.due_within(from_ns, span_ns)
+    }
+
+    /// When the next iteration is due, nanoseconds of `CLOCK_MONOTONIC`; `None` where there is none or nobody knows.
+    pub fn due_ns(&self) -> Option<u64> {
+        self.feed.due_ns(0, &mut View::default())
     }
 
     /// Iterations passed and failed since the start.
@@ -595,6 +661,7 @@ impl Pool {
         let [measured, warmup] = self.recorder.take();
         let Progress { claimed, planned } = self.feed.progress();
         let dropped = planned.minus(claimed);
+        let (overran, overrunning) = self.watch.told();
         PoolCounts {
             measured: PartCounts {
                 planned: planned.measured,
@@ -615,6 +682,8 @@ impl Pool {
             max_threads: self.max_threads(),
             threads_refused: self.no_more_threads.load(Ordering::Relaxed),
             gil_wait_ns: self.gil_wait_ns.load(Ordering::Relaxed),
+            overran,
+            overrunning,
         }
     }
 }

@@ -49,12 +49,19 @@ pub struct Task {
     /// When the leader had woken the loop for it; 0 where the loop came by itself.
     asked_ns: u64,
     full: Full,
+    /// Its seat, once it has begun.
+    seat: Option<u32>,
 }
 
 impl Task {
     /// Whether it has taken its first step.
     pub fn has_begun(&self) -> bool {
         self.started_ns > 0
+    }
+
+    /// When it took its first step, nanoseconds of `CLOCK_MONOTONIC`; 0 before.
+    pub fn started_ns(&self) -> u64 {
+        self.started_ns
     }
 
     /// Which of the test's arrivals it is; `None` in the closed model.
@@ -92,6 +99,8 @@ pub(super) struct Tasks {
     interrupted: AtomicBool,
     /// The loop's place among the recorder's threads.
     place: AtomicU32,
+    /// What the loop's thread is called.
+    thread: OnceLock<String>,
     claimer: Mutex<Claimer>,
 }
 
@@ -131,6 +140,16 @@ impl Tasks {
         Some(self.peak.swap(running, Ordering::Relaxed).max(running).max(1))
     }
 
+    /// Whether a loop runs the pool's iterations.
+    pub(super) fn are_here(&self) -> bool {
+        self.wake.get().is_some()
+    }
+
+    /// What the loop's thread is called.
+    pub(super) fn thread(&self) -> &str {
+        self.thread.get().map_or("", String::as_str)
+    }
+
     /// The loop is to end what is left.
     pub(super) fn interrupt(&self) {
         self.interrupted.store(true, Ordering::Release);
@@ -151,6 +170,7 @@ impl Pool {
         if self.tasks.wake.set(wake).is_ok() {
             let place = self.recorder.shard(name).place();
             self.tasks.place.store(place, Ordering::Relaxed);
+            let _ = self.tasks.thread.set(name.to_owned());
         }
     }
 
@@ -182,6 +202,7 @@ impl Pool {
         }
         self.waiting.fetch_sub(1, Ordering::Relaxed);
         drop(ended);
+        self.look_back();
         // The loop need not look here any more.
         self.tasks.wake();
     }
@@ -258,6 +279,7 @@ impl Pool {
                         mark_ns: None,
                         asked_ns,
                         full: claimer.full,
+                        seat: None,
                     });
                 }
                 Next::NotBefore | Next::Nothing => {
@@ -291,6 +313,7 @@ impl Pool {
         }
         let started_ns = clock::now_ns();
         task.started_ns = started_ns;
+        task.seat = Some(self.watch.task_begins(started_ns, task.claim.number));
         task.mark_ns = Some(started_ns);
         task.late = Late::of_task(task.claim.planned_ns, started_ns, task.asked_ns, task.full);
         if started_ns >= task.claim.ends_ns {
@@ -328,6 +351,9 @@ impl Pool {
             );
         }
         let now_ns = clock::now_ns();
+        if let Some(seat) = task.seat {
+            self.watch.task_ends(seat, now_ns.saturating_sub(task.started_ns));
+        }
         let mut claimer = self.tasks.claimer.lock();
         let claimer = &mut *claimer;
         if task.has_begun() {

@@ -10,7 +10,7 @@ use crate::clock;
 use crate::iterations::IterationLog;
 use crate::pool::{Pool, PoolSettings, Work};
 use parking_lot::{Condvar, Mutex};
-use pysurge_core::capacity::{pool_size, tasks_size};
+use pysurge_core::capacity::{most_tasks, most_threads, pool_size, tasks_size};
 use pysurge_core::plan::{DEFAULT_MAX_DURATION_NS, LatePolicy, Model, TestPlan};
 use pysurge_core::rate::Rate;
 use pysurge_core::schedule::{Change, Course, Factor, Hand, Phase, Schedule, Stripe};
@@ -114,6 +114,16 @@ impl Sizing {
             self.max_duration_ns,
         )
     }
+
+    /// The most there may be where iterations overrun, each with a slot of its own.
+    fn most(&self) -> u32 {
+        let most = if self.runs_on_loop {
+            most_tasks
+        } else {
+            most_threads
+        };
+        most(&self.test, self.stripe)
+    }
 }
 
 impl Fired {
@@ -134,7 +144,7 @@ impl Fired {
                 self.factor = change.factor;
                 for (pool, sizing) in self.pools.iter().zip(&self.sizes) {
                     if let Some(pool) = pool {
-                        pool.change(change, sizing.threads(change.factor));
+                        pool.change(change, sizing.threads(change.factor), sizing.most());
                     }
                 }
             }
@@ -143,7 +153,7 @@ impl Fired {
                 for ((pool, sizing), deal) in of_tests {
                     if let (Some(pool), Some(deal)) = (pool, deal) {
                         sizing.stripe = deal.stripe();
-                        pool.deal(&deal, sizing.threads(self.factor));
+                        pool.deal(&deal, sizing.threads(self.factor), sizing.most());
                     }
                 }
                 self.deals += 1;
@@ -474,7 +484,9 @@ impl<H: Host> Worker<'_, H> {
                     start_ns: start.at_ns,
                 };
                 let work = work_of(&sizing.test, (test, tests), start, deal);
-                let pool = self.pool(test, work, settings);
+                let pool = self
+                    .pool(test, work, settings)
+                    .watching(sizing.max_duration_ns, sizing.most());
                 Arc::new(match &log {
                     Some(log) => pool.telling(log.clone(), u32::try_from(test).unwrap_or(u32::MAX)),
                     None => pool,
@@ -505,8 +517,18 @@ impl<H: Host> Worker<'_, H> {
     /// Makes the first threads, in turns over the tests. Only two each are made for certain: once iterations run, a new thread
     /// costs them the interpreter, and the pools ask for what they need.
     fn prestart(&mut self, start: &Start) {
-        // Of a run that goes on, what is due in so long from now.
-        let span_ns = clock::now_ns().saturating_sub(start.at_ns) + PRESTART_NS;
+        let since_start_ns = clock::now_ns().saturating_sub(start.at_ns);
+        // Of a run that goes on, this worker's part begins when its first iteration is due.
+        let begins_ns = match since_start_ns {
+            0 => start.at_ns,
+            _ => self
+                .pools
+                .iter()
+                .flatten()
+                .filter_map(|pool| pool.due_ns())
+                .min()
+                .unwrap_or(0),
+        };
         let wanted: Vec<u32> = self
             .pools
             .iter()
@@ -514,11 +536,13 @@ impl<H: Host> Worker<'_, H> {
             .map(|(test, pool)| match pool {
                 // Its leader.
                 Some(_) if self.host.runs_on_loop(test) => 1,
-                pool => pool.as_deref().map_or(0, |pool| first_threads(pool, span_ns)),
+                pool => pool
+                    .as_deref()
+                    .map_or(0, |pool| first_threads(pool, since_start_ns)),
             })
             .collect();
         for turn in 0..wanted.iter().copied().max().unwrap_or(0) {
-            if turn >= CERTAIN_THREADS && clock::now_ns() >= start.at_ns {
+            if turn >= CERTAIN_THREADS && clock::now_ns() >= begins_ns {
                 return;
             }
             for test in (0..wanted.len()).filter(|test| turn < wanted[*test]) {
@@ -666,8 +690,8 @@ fn told_apart<T>(
 }
 
 /// How many threads a test has before the start: enough for the arrivals of [`PRESTART_NS`].
-fn first_threads(pool: &Pool, span_ns: u64) -> u32 {
-    u32::try_from(pool.due_within(span_ns))
+fn first_threads(pool: &Pool, since_start_ns: u64) -> u32 {
+    u32::try_from(pool.due_within(since_start_ns, PRESTART_NS))
         .unwrap_or(u32::MAX)
         .clamp(CERTAIN_THREADS, MAX_PRESTART)
         .min(pool.max_threads())

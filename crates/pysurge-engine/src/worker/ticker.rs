@@ -48,8 +48,7 @@ pub(super) fn start(
     worker: u32,
     start_ns: u64,
 ) -> std::io::Result<()> {
-    // Workers tell one after the other, not all at the same instant.
-    let first_ns = start_ns + SNAPSHOT_INTERVAL_NS + u64::from(worker % 50) * 1_000_000;
+    let first_ns = first_snapshot_ns(start_ns, worker, clock::now_ns());
     let ticker = Ticker {
         shared,
         worker,
@@ -65,6 +64,14 @@ pub(super) fn start(
         .name("pysurge-ticker".into())
         .spawn(move || ticker.run(first_ns))?;
     Ok(())
+}
+
+/// When a worker tells first: at the next second of the run, which may go on for long already.
+fn first_snapshot_ns(start_ns: u64, worker: u32, now_ns: u64) -> u64 {
+    // Workers tell one after the other, not all at the same instant.
+    let stagger_ns = u64::from(worker % 50) * 1_000_000;
+    let seconds = now_ns.saturating_sub(start_ns + stagger_ns) / SNAPSHOT_INTERVAL_NS;
+    start_ns + stagger_ns + (seconds + 1) * SNAPSHOT_INTERVAL_NS
 }
 
 /// Ends the process where the `shutdown` hooks, which begin now, take too long.
@@ -235,8 +242,8 @@ impl Ticker {
             threads: counts.threads,
             max_threads: counts.max_threads,
             threads_refused: counts.threads_refused,
-            overran: 0,
-            overrunning: 0,
+            overran: counts.overran,
+            overrunning: counts.overrunning,
         }
     }
 }
@@ -303,4 +310,27 @@ fn rss_bytes() -> u64 {
         .and_then(|statm| statm.split_whitespace().nth(1)?.parse::<u64>().ok())
         .unwrap_or(0);
     pages * u64::try_from(rustix::param::page_size()).unwrap_or(4_096)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_that_joins_late_tells_at_the_next_second_of_the_run() {
+        let s = SNAPSHOT_INTERVAL_NS;
+        for (worker, now_ns, first_ns) in [
+            (0, 0, 11 * s),
+            (3, 10 * s, 11 * s + 3_000_000),
+            (3, 11 * s, 11 * s + 3_000_000),
+            (0, 11 * s, 12 * s),
+            (1, 3_610 * s + 500_000_000, 3_611 * s + 1_000_000),
+        ] {
+            assert_eq!(
+                first_snapshot_ns(10 * s, worker, now_ns),
+                first_ns,
+                "{worker} at {now_ns}"
+            );
+        }
+    }
 }
