@@ -36,5 +36,5 @@ mod recorder;
 pub mod worker;
 
 pub use case::{Failure, Probe, TestCase};
-pub use pool::{Attachment, LoopClock, PartCounts, Pool, PoolCounts, PoolSettings, Task, Unattached, Work};
-pub use worker::{Host, HostError, Row, RowError, Rows};
+pub use pool::{Attachment, LoopClock, Overrun, PartCounts, Pool, PoolCounts, PoolSettings, Task, Unattached, Work};
+pub use worker::{Host, HostError, Outside, Row, RowError, Rows};

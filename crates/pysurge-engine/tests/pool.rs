@@ -537,3 +537,49 @@ fn turns_of_users_have_numbers_of_their_own() {
     numbers.sort_unstable();
     assert_eq!(numbers, (0..50).collect::<Vec<_>>());
 }
+
+#[test]
+fn an_iteration_that_hangs_has_a_slot_of_its_own() {
+    /// The first one hangs, the others take some milliseconds.
+    struct FirstHangs(Gated, AtomicU64);
+    impl TestCase for FirstHangs {
+        fn iterate(&self, probe: &mut Probe<'_>) {
+            if self.1.fetch_add(1, Ordering::Relaxed) == 0 {
+                self.0.iterate(probe);
+            } else {
+                probe.run(|| ());
+            }
+        }
+    }
+    let gated = Gated::default();
+    let case = FirstHangs(gated.clone(), AtomicU64::new(0));
+    let work = open("1000", Some(400_000_000));
+    let running = Running::start_watched(work, 1, clock::now_ns(), case, |pool| {
+        pool.watching(20_000_000, 2)
+    });
+    gated.wait_for_inside(1);
+    let found = loop {
+        let found = running.pool.look(clock::now_ns());
+        if !found.is_empty() {
+            break found;
+        }
+        std::thread::yield_now();
+    };
+    assert_eq!(
+        (found.len(), found[0].thread.as_str(), found[0].number, found[0].runs()),
+        (1, "t-1", Some(0), Some(true))
+    );
+    let counts = running.pool.take();
+    assert_eq!((counts.overran, counts.overrunning, counts.max_threads), (1, 1, 2));
+    // All the others are run beside it.
+    while running.pool.recorded() < 399 {
+        std::thread::yield_now();
+    }
+    gated.open();
+    let counts = running.finish();
+    assert_eq!(
+        (counts.measured.planned, counts.overran, counts.overrunning, counts.max_threads),
+        (400, 1, 0, 1)
+    );
+    assert_eq!(found[0].runs(), Some(false));
+}

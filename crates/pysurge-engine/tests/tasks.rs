@@ -10,7 +10,8 @@ use pysurge_core::failure::Phase;
 use pysurge_core::plan::{ClosedModel, Wait};
 use pysurge_core::rate::Rate;
 use pysurge_core::schedule::{Change, Factor, Stripe};
-use pysurge_core::users::{Lot, Users};
+use pysurge_core::users::{Lot, Ration, Users};
+use pysurge_core::wire::Deal;
 use pysurge_engine::{LoopClock, Pool, PoolCounts, PoolSettings, Task, Work, clock};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -68,7 +69,7 @@ impl Looped {
             takes_ns,
             ..Wishes::default()
         };
-        Self::wishing(work, max_running, wishes)
+        Self::wishing(work, max_running, wishes, |pool| pool)
     }
 
     /// None of its iterations ends before [`Looped::let_go`].
@@ -77,16 +78,25 @@ impl Looped {
             holds: AtomicBool::new(true),
             ..Wishes::default()
         };
-        Self::wishing(work, max_running, wishes)
+        Self::wishing(work, max_running, wishes, |pool| pool)
     }
 
-    fn wishing(work: Work, max_running: u32, wishes: Wishes) -> Self {
+    /// The same, in a pool that watches.
+    fn watched(work: Work, max_running: u32, watched: impl Fn(Pool) -> Pool) -> Self {
+        let wishes = Wishes {
+            holds: AtomicBool::new(true),
+            ..Wishes::default()
+        };
+        Self::wishing(work, max_running, wishes, watched)
+    }
+
+    fn wishing(work: Work, max_running: u32, wishes: Wishes, watched: impl Fn(Pool) -> Pool) -> Self {
         let settings = PoolSettings {
             max_threads: max_running,
             shards: 1,
             start_ns: clock::now_ns(),
         };
-        let pool = Arc::new(Pool::new(work, settings, Box::new(|| ())));
+        let pool = Arc::new(watched(Pool::new(work, settings, Box::new(|| ()))));
         let bell = Arc::new(Bell::default());
         let wishes = Arc::new(wishes);
         let ringer = Arc::clone(&bell);
@@ -235,7 +245,7 @@ fn no_iteration_starts_before_it_is_planned() {
         is_at_1000_per_s: true,
         ..Wishes::default()
     };
-    let counts = Looped::wishing(open("1000", Some(200_000_000)), 100, wishes).finish();
+    let counts = Looped::wishing(open("1000", Some(200_000_000)), 100, wishes, |pool| pool).finish();
     assert_eq!(counts.measured.measures.passed, 200);
 }
 
@@ -348,4 +358,61 @@ fn a_faster_rate_than_the_loop_can_do_still_runs_everything() {
     let rate = Rate::parse("1000000").unwrap();
     let counts = Looped::start(open(&rate.to_string(), Some(50_000_000)), 64, 0).finish();
     assert_eq!(counts.measured.measures.passed, 50_000);
+}
+
+#[test]
+fn tasks_that_hang_have_slots_of_their_own() {
+    let work = open("1000", Some(300_000_000));
+    let looped = Looped::watched(work, 2, |pool| pool.watching(10_000_000, 4));
+    // Two fill the bound, each that overruns makes room for one more, up to four.
+    let mut found = Vec::new();
+    while found.len() < 4 {
+        found.extend(looped.pool.look(clock::now_ns()));
+        std::thread::yield_now();
+    }
+    let counts = looped.pool.take();
+    assert_eq!((counts.overran, counts.overrunning, counts.max_threads), (4, 4, 4));
+    assert_eq!(looped.pool.tasks_running(), 4);
+    assert!(found.iter().all(|overrun| overrun.thread == "loop" && overrun.runs().is_none()));
+    looped.let_go();
+    let counts = looped.finish();
+    assert_eq!((counts.measured.measures.passed, counts.overrunning, counts.max_threads), (300, 0, 2));
+}
+
+#[test]
+fn a_leader_that_had_ended_comes_back_when_more_is_dealt() {
+    let model = ClosedModel {
+        users: 2,
+        wait: Wait::None,
+        ramp_up_ns: 0,
+        seed: 0,
+    };
+    let stripe = |worker| Stripe { worker, workers: 2 };
+    let asked = Arc::new(AtomicU64::new(0));
+    let counter = Arc::clone(&asked);
+    let settings = PoolSettings {
+        max_threads: 4,
+        shards: 1,
+        start_ns: clock::now_ns(),
+    };
+    let lot = Lot::at_start(&model, stripe(0), Some(0));
+    let users = Users::new(model.clone(), lot, 0, None, 0);
+    let ask = move || {
+        counter.fetch_add(1, Ordering::Relaxed);
+    };
+    let pool = Pool::new(Work::closed(users), settings, Box::new(ask));
+    pool.give_to_loop("loop", Box::new(|| ()));
+    pool.thread_requested();
+    pool.lead_tasks();
+    assert_eq!((pool.threads(), asked.load(Ordering::Relaxed)), (0, 0));
+    let lot = Lot {
+        stripe: Stripe::WHOLE,
+        from_round: 0,
+        ration: Some(Ration::of(&model, stripe(1), 6)),
+    };
+    pool.deal(&Deal::Users { at_ns: 1, lot }, 4, 4);
+    assert_eq!((pool.threads(), asked.load(Ordering::Relaxed)), (1, 1));
+    let mut claimed = Vec::new();
+    pool.claim_tasks(&mut claimed);
+    assert_eq!(claimed.len(), 2);
 }

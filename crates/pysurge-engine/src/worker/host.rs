@@ -1,10 +1,11 @@
 //! What a worker needs of whoever runs user code: a Python interpreter, or native Rust.
 
 use super::outbox::Outbox;
+use super::pulse::Outside;
 use super::rows::Rows;
 use super::run::Shared;
 use crate::case::{Probe, TestCase};
-use crate::pool::{Attachment, LoopClock, Pool, Task};
+use crate::pool::{Attachment, LoopClock, Overrun, Pool, Task};
 use pysurge_core::replay::Recording;
 use pysurge_core::wire::{CollectedItem, Load, LoadError, StartupError, TestInfo};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -64,6 +65,16 @@ pub trait Host {
 
     /// Writes the stacks of the pool threads and tasks that still run an iteration of these tests to the log.
     fn log_stacks(&mut self, tests: &[usize]);
+
+    /// Where each of these iterations stands, by the test it is of; `None` where nobody can say, or where it has ended.
+    fn stacks(&mut self, overruns: &[(usize, &Overrun)]) -> Vec<Option<String>> {
+        vec![None; overruns.len()]
+    }
+
+    /// What can be asked of the interpreter by those who do not hold it; `None` where no thread can hold up the others.
+    fn outside(&self) -> Option<Arc<dyn Outside>> {
+        None
+    }
 
     /// Runs `shutdown` of every class whose `startup` was tried.
     fn shutdown(&mut self);

@@ -15,12 +15,16 @@
 mod crowd;
 mod host;
 mod outbox;
+mod overruns;
+mod pulse;
 mod recording;
 mod rows;
 mod run;
+mod text;
 mod ticker;
 
 pub use host::{Host, HostError, PoolThread, TaskPool};
 pub use outbox::Outbox;
+pub use pulse::Outside;
 pub use rows::{Row, RowError, Rows};
 pub use run::{Ending, Lifeline, serve};

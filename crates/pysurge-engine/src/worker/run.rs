@@ -3,6 +3,7 @@
 use super::crowd::Crowd;
 use super::host::{Host, HostError, PoolThread, TaskPool};
 use super::outbox::Outbox;
+use super::overruns::{Report, Told};
 use super::recording;
 use super::rows;
 use super::ticker::{self, Ticked};
@@ -23,6 +24,7 @@ use std::collections::VecDeque;
 use std::io::Read;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// How the worker ended, which tells how its process may end.
@@ -60,6 +62,10 @@ pub(super) enum Command {
     Thread(usize),
     /// The grace period of these tests is over.
     LogStacks(Vec<usize>),
+    /// These iterations are to be told, with their stacks.
+    Tell(Vec<Arc<Report>>),
+    /// A sign is wanted that the interpreter can be had.
+    Ping,
     /// All iterations have ended or were interrupted.
     Drained {
         threads_left: bool,
@@ -168,6 +174,8 @@ pub(super) struct Shared {
     changed: Condvar,
     fired: Mutex<Fired>,
     pub(super) outbox: Outbox,
+    /// Signs that the interpreter can be had.
+    pub(super) signs: Arc<AtomicU64>,
     lifeline: Lifeline,
 }
 
@@ -242,13 +250,16 @@ impl Shared {
         }
     }
 
-    /// Waits until the main thread has written the stacks, at most until this instant.
-    pub(super) fn wait_for_stacks(&self, at_ns: u64) {
+    /// Has the main thread write the stacks of these tests and waits for it, at most until this instant; false where it has not.
+    pub(super) fn write_stacks(&self, tests: Vec<usize>, at_ns: u64) -> bool {
+        self.mark(|inbox| inbox.stacks_logged = false);
+        self.command(Command::LogStacks(tests));
         let mut inbox = self.inbox.lock();
         let left = Duration::from_nanos(at_ns.saturating_sub(clock::now_ns()));
         let _ = self
             .changed
             .wait_while_for(&mut inbox, |inbox| !inbox.stacks_logged, left);
+        inbox.stacks_logged
     }
 
     /// Waits until the main thread has finished; false where it has not by this instant.
@@ -294,6 +305,7 @@ pub fn serve(host: &mut impl Host, channel: UnixStream, lifeline: Lifeline) -> s
         changed: Condvar::new(),
         fired: Mutex::new(Fired::new()),
         outbox,
+        signs: Arc::default(),
         lifeline,
     });
     let (python, free_threaded) = host.interpreter();
@@ -367,7 +379,10 @@ impl<H: Host> Worker<'_, H> {
         loop {
             let shared = Arc::clone(&self.shared);
             let until_ns = (!self.postponed.is_empty()).then(|| clock::now_ns() + POSTPONED_NS);
-            let Some(command) = self.host.wait(move || shared.next_command(until_ns)) else {
+            let command = self.host.wait(move || shared.next_command(until_ns));
+            // The interpreter is here again.
+            self.shared.signs.fetch_add(1, Ordering::Relaxed);
+            let Some(command) = command else {
                 for test in std::mem::take(&mut self.postponed) {
                     self.spawn_or_postpone(test);
                 }
@@ -400,8 +415,21 @@ impl<H: Host> Worker<'_, H> {
                     self.host.log_stacks(&tests);
                     self.shared.mark(|inbox| inbox.stacks_logged = true);
                 }
+                Command::Tell(reports) => self.tell(&reports),
+                Command::Ping => {}
                 Command::Drained { threads_left } => return Ok(self.finish(threads_left)),
             }
+        }
+    }
+
+    /// Tells of iterations that overrun, with where they stand.
+    fn tell(&mut self, reports: &[Arc<Report>]) {
+        let overruns: Vec<_> = reports.iter().map(|report| (report.test, &report.overrun)).collect();
+        let stacks = self.host.stacks(&overruns);
+        for (report, stack) in reports.iter().zip(stacks) {
+            let stack = stack.as_deref().unwrap_or("its stack could not be had");
+            let stack = if report.overrun.runs() == Some(false) { "it has ended since" } else { stack };
+            report.tell(&self.shared.outbox, self.worker(), stack);
         }
     }
 
@@ -495,11 +523,16 @@ impl<H: Host> Worker<'_, H> {
             sizes.push(sizing);
         }
         self.pools.clone_from(&pools);
-        let ticked = self.tests().iter().zip(&pools).enumerate();
-        let ticked = ticked.map(|(test, (plan, pool))| Ticked {
+        let label = |test: usize| {
+            let info = self.infos.get(test).and_then(Option::as_ref);
+            info.map_or_else(String::new, |info| info.label.clone())
+        };
+        let ticked = self.tests().iter().zip(&pools).zip(&sizes).enumerate();
+        let ticked = ticked.map(|(test, ((plan, pool), sizing))| Ticked {
             pool: pool.clone(),
             case: pool.is_some().then(|| self.host.case(test)),
             own_grace_ns: plan.graceful_stop_ns,
+            told: Told::new(label(test), sizing.max_duration_ns),
         });
         let ticked = ticked.collect();
         {
@@ -509,7 +542,8 @@ impl<H: Host> Worker<'_, H> {
                 fired.apply(news);
             }
         }
-        ticker::start(Arc::clone(&self.shared), ticked, log, self.worker(), start.at_ns)?;
+        let outside = self.host.outside();
+        ticker::start(Arc::clone(&self.shared), ticked, log, self.worker(), start.at_ns, outside)?;
         self.prestart(start);
         Ok(())
     }

@@ -1,17 +1,25 @@
-//! The ticker: snapshots on the second, and the deadlines of a stop. It needs no interpreter, so no user code can hold it up.
+//! The ticker: snapshots on the second, iterations that overrun, signs of life, and the deadlines of a stop. It needs no interpreter, and
+//! takes no lock under which anybody waits for one, so no user code can hold it up.
 
-use super::run::{Command, Shared};
+use super::overruns::{Overruns, Told};
+use super::pulse::{self, Outside, Pulse, Step};
+use super::run::{Command, Shared, process_name};
+use super::text::clip;
 use crate::case::TestCase;
 use crate::clock;
 use crate::iterations::IterationLog;
 use crate::pool::{PartCounts, Pool, PoolCounts};
 use pysurge_core::measure::MAX_KWARGS_CHARS;
 use pysurge_core::plan::SNAPSHOT_INTERVAL_NS;
-use pysurge_core::wire::{FromWorker, PartSnapshot, Snapshot, Stop, TestSnapshot};
+use pysurge_core::wire::{FromWorker, Frozen, LogRecord, PartSnapshot, Snapshot, Stop, TestSnapshot};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// How long the stacks of stuck threads may take to be written, when the interpreter may be stuck too.
 const STACKS_TIMEOUT_NS: u64 = 1_000_000_000;
+
+/// At most so much is sent of the stacks of all threads: a hundred of thirty frames each.
+const MAX_STACKS_CHARS: usize = 300_000;
 
 /// A process whose ticker woke so late had stood still: stopped, or for long without a core.
 const STOOD_STILL_NS: u64 = 500_000_000;
@@ -23,7 +31,12 @@ pub(super) struct Ticked {
     pub(super) case: Option<Arc<dyn TestCase>>,
     /// Its own grace period, where it has one.
     pub(super) own_grace_ns: Option<u64>,
+    /// What is told of iterations that overrun.
+    pub(super) told: Told,
 }
+
+/// How often is looked for iterations that overrun: four times as often as one may, within these limits.
+const LOOKS_NS: std::ops::RangeInclusive<u64> = 50_000_000..=SNAPSHOT_INTERVAL_NS;
 
 struct Ticker {
     shared: Arc<Shared>,
@@ -38,6 +51,10 @@ struct Ticker {
     gil_wait: GilWait,
     stood_still_ns: u64,
     sequence: u64,
+    overruns: Overruns,
+    pulse: Pulse,
+    /// `None` where no thread can hold up the others.
+    outside: Option<Arc<dyn Outside>>,
 }
 
 /// Starts the ticker of a run that starts at `start_ns`.
@@ -47,9 +64,13 @@ pub(super) fn start(
     log: Option<IterationLog>,
     worker: u32,
     start_ns: u64,
+    outside: Option<Arc<dyn Outside>>,
 ) -> std::io::Result<()> {
     let first_ns = first_snapshot_ns(start_ns, worker, clock::now_ns());
     let ticker = Ticker {
+        overruns: Overruns::new(shared.outbox.clone(), worker),
+        pulse: Pulse::default(),
+        outside,
         shared,
         worker,
         log,
@@ -92,10 +113,16 @@ pub(super) fn guard_shutdown(shared: &Arc<Shared>, timeout_ns: u64) -> std::io::
 impl Ticker {
     fn run(mut self, first_ns: u64) {
         let mut next_snapshot_ns = first_ns;
+        let looks_ns = self.looks_ns();
+        let mut next_look_ns = clock::now_ns() + looks_ns;
         let mut heeded: Option<Stop> = None;
         loop {
             let now_ns = clock::now_ns();
             let stop = self.shared.stop();
+            if now_ns >= next_look_ns || now_ns >= next_snapshot_ns {
+                self.look(now_ns, stop.is_some());
+                next_look_ns = now_ns + looks_ns;
+            }
             // A test that came to its end is told at once: the run may end with it.
             if now_ns >= next_snapshot_ns || self.has_news_of_ends() {
                 let snapshot = self.snapshot(now_ns);
@@ -104,7 +131,7 @@ impl Ticker {
                     next_snapshot_ns += SNAPSHOT_INTERVAL_NS;
                 }
             }
-            let mut wake_ns = next_snapshot_ns;
+            let mut wake_ns = next_snapshot_ns.min(next_look_ns);
             if let Some(stop) = stop {
                 if heeded != Some(stop) {
                     self.each_pool(|pool| pool.cut_plan(stop.plan_ends_ns));
@@ -126,6 +153,42 @@ impl Ticker {
             let late_ns = clock::now_ns().saturating_sub(wake_ns.max(now_ns));
             if late_ns > STOOD_STILL_NS {
                 self.stood_still_ns += late_ns;
+            }
+        }
+    }
+
+    fn looks_ns(&self) -> u64 {
+        let tests = self.tests.iter().filter(|test| test.pool.is_some());
+        let shortest_ns = tests.map(|test| test.told.max_duration_ns).min().unwrap_or(u64::MAX);
+        (shortest_ns / 4).clamp(*LOOKS_NS.start(), *LOOKS_NS.end())
+    }
+
+    /// Looks which iterations overrun, and whether anything gets on.
+    fn look(&mut self, now_ns: u64, stopping: bool) {
+        let mut reports = Vec::new();
+        for (place, test) in self.tests.iter_mut().enumerate() {
+            let found = test.pool.as_ref().map(|pool| pool.look(now_ns));
+            if let Some(found) = found.filter(|found| !found.is_empty()) {
+                let case = test.case.as_deref();
+                reports.extend(self.overruns.found(place, &mut test.told, case, found, now_ns));
+            }
+        }
+        if !reports.is_empty() {
+            self.shared.command(Command::Tell(reports));
+        }
+        self.overruns.tell_overdue(now_ns);
+        let Some(outside) = &self.outside else { return };
+        let given = self.shared.signs.load(Ordering::Relaxed);
+        let signs = self.pools().fold(given, |signs, pool| signs.wrapping_add(pool.pulse()));
+        match self.pulse.look(now_ns, signs) {
+            Step::Nothing => {}
+            Step::Ask => self.shared.command(Command::Ping),
+            Step::Probe => pulse::probe(outside, &self.shared.signs),
+            // Once the run ends, deadlines see to it.
+            Step::Frozen(_) if stopping => {}
+            Step::Frozen(held_ns) => {
+                let stacks = clip(outside.stacks(), MAX_STACKS_CHARS);
+                self.shared.outbox.send(&FromWorker::Frozen(Frozen { held_ns, stacks }));
             }
         }
     }
@@ -166,8 +229,7 @@ impl Ticker {
             }
         }
         if !overdue.is_empty() {
-            self.shared.command(Command::LogStacks(overdue.clone()));
-            self.shared.wait_for_stacks(clock::now_ns() + STACKS_TIMEOUT_NS);
+            self.write_stacks(overdue.clone());
         }
         for test in overdue {
             if let Some(pool) = &self.tests[test].pool {
@@ -176,6 +238,33 @@ impl Ticker {
             }
         }
         next_ns
+    }
+
+    /// Writes where the threads of these tests stand, without the interpreter where nobody can have it.
+    fn write_stacks(&self, tests: Vec<usize>) {
+        let before = self.shared.signs.load(Ordering::Relaxed);
+        if let Some(outside) = &self.outside {
+            pulse::probe(outside, &self.shared.signs);
+        }
+        let written = self.shared.write_stacks(tests, clock::now_ns() + STACKS_TIMEOUT_NS);
+        let Some(outside) = self.outside.as_ref().filter(|_| !written) else {
+            return;
+        };
+        if self.shared.signs.load(Ordering::Relaxed) != before {
+            // Only slow: whoever runs must not be looked at from outside.
+            return;
+        }
+        let stacks = clip(outside.stacks(), MAX_STACKS_CHARS);
+        if !stacks.is_empty() {
+            self.shared.outbox.log(LogRecord {
+                wall_ns: clock::wall_ns(),
+                process: process_name(self.worker),
+                thread: "MainThread".to_owned(),
+                level: "ERROR".to_owned(),
+                level_number: 40,
+                message: format!("one thread holds the interpreter since before the grace period ended; what runs is abandoned:\n{stacks}"),
+            });
+        }
     }
 
     fn drained(mut self, stop: Stop) {
@@ -283,14 +372,6 @@ impl GilWait {
         self.said_ns.copy_from_slice(say_ns);
         self.at_ns = self.at_ns.max(at_ns);
         self.total_ns
-    }
-}
-
-/// At most so many characters of a text.
-fn clip(text: String, most: usize) -> String {
-    match text.char_indices().nth(most) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
     }
 }
 

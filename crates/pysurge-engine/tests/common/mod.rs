@@ -23,6 +23,7 @@ pub const DEADLINE: Duration = Duration::from_secs(60);
 pub struct Running {
     pub pool: Arc<Pool>,
     pub threads: Arc<Mutex<Vec<JoinHandle<()>>>>,
+    pub start_ns: u64,
 }
 
 impl Running {
@@ -30,12 +31,27 @@ impl Running {
         Self::start_work(open(rate, end_ns), max_threads, case)
     }
 
-    #[expect(clippy::needless_pass_by_value, reason = "made where it is passed")]
     pub fn start_work(work: Work, max_threads: u32, case: impl TestCase + 'static) -> Self {
+        Self::start_since(work, max_threads, clock::now_ns(), case)
+    }
+
+    /// In a run that began at this instant.
+    pub fn start_since(work: Work, max_threads: u32, start_ns: u64, case: impl TestCase + 'static) -> Self {
+        Self::start_watched(work, max_threads, start_ns, case, |pool| pool)
+    }
+
+    #[expect(clippy::needless_pass_by_value, reason = "made where it is passed")]
+    pub fn start_watched(
+        work: Work,
+        max_threads: u32,
+        start_ns: u64,
+        case: impl TestCase + 'static,
+        watched: impl Fn(Pool) -> Pool,
+    ) -> Self {
         let settings = PoolSettings {
             max_threads,
             shards: 2,
-            start_ns: clock::now_ns(),
+            start_ns,
         };
         let case: Arc<dyn TestCase> = Arc::new(case);
         let threads: Arc<Mutex<Vec<JoinHandle<()>>>> = Arc::default();
@@ -45,11 +61,15 @@ impl Running {
                 let pool = weak.upgrade().expect("the pool that asks lives");
                 spawn(&pool, &case, &threads);
             };
-            Pool::new(work.clone(), settings, Box::new(ask))
+            watched(Pool::new(work.clone(), settings, Box::new(ask)))
         });
         pool.thread_requested();
         spawn(&pool, &case, &threads);
-        Self { pool, threads }
+        Self {
+            pool,
+            threads,
+            start_ns,
+        }
     }
 
     pub fn join(&self) {
