@@ -40,7 +40,7 @@ REFUSED = {
     "merge_at_the_top": ("x: &x {rate: 5}\ntests:\n- <<: *x\n  test: case.py:item\n", "unknown key `x`"),
     "python_tag": ("tests: !!python/object/apply:os.system [touch hacked]\n", "cannot be used here"),
     "two_documents": (config_of("tags: [a]") + "---\nb: 2\n", "more than one YAML document"),
-    "nul": ('tests:\n- test: "case.py:item\0"\n  rate: 1\n', "load.yml:2:21"),
+    "nul": ('tests:\n- test: "case.py:item\0"\n  rate: 1\n', "load.yml:2:22"),
     "nul_at_the_end": (config_of("tags: [a]") + "\0tests: 5\n", "the file holds a NUL character"),
     "tabs": ("tests:\n\t- test: case.py:item\n", "a tab is used as indentation"),
     "utf_16": (config_of("tags: [a]").encode("utf-16"), "is not UTF-8 text: line 1"),
@@ -64,7 +64,7 @@ def test_a_hostile_config_gives_one_clear_error(run_pysurge: Callable[..., Any],
     text, words = REFUSED[name]
     files = {"case.py": CASE, "load.yml": text if isinstance(text, bytes) else text.encode()}
     finished = run_pysurge("check load.yml", files=files)
-    assert finished.code == 2, finished.stderr
+    assert finished.returncode == 2, finished.stderr
     assert words in finished.stderr
     assert "load.yml" in finished.stderr
     assert len(finished.stderr) < 4_000
@@ -95,7 +95,7 @@ def test_a_strange_config_runs_and_stays_inert_in_every_output(
 ) -> None:
     files = {"case.py": CASE, "load.yml": HARMLESS[name].encode()}
     finished = run_pysurge("run load.yml -d 0.5s --workers 1 --samples samples.csv --junit junit.xml", files=files)
-    assert finished.code == 0, finished.stderr
+    assert finished.returncode == 0, finished.stderr
     for text in (finished.stdout, finished.stderr, run_log(tmp_path)):
         assert not CONTROL.search(text), ascii(text)
     for table in (run_folder(tmp_path) / "timeseries.csv", tmp_path / "samples.csv"):
@@ -106,70 +106,70 @@ def test_a_strange_config_runs_and_stays_inert_in_every_output(
 
 
 VALUES = """
-    from decimal import Decimal
-    from fractions import Fraction
+from decimal import Decimal
+from fractions import Fraction
 
-    from pysurge import TestCase
-
-
-    class Raises:
-        def __float__(self):
-            raise RuntimeError("no")
+from pysurge import TestCase
 
 
-    class Nonsense:
-        def __float__(self):
-            return "x"
+class Raises:
+    def __float__(self):
+        raise RuntimeError("no")
 
 
-    class Whole(int):
+class Nonsense:
+    def __float__(self):
+        return "x"
+
+
+class Whole(int):
+    pass
+
+
+VALUES = {
+    "int": 3, "float": 2.5, "bool": True, "decimal": Decimal("1.5"), "fraction": Fraction(1, 2),
+    "whole": Whole(4), "large": 2**70,
+    "nan": float("nan"), "inf": float("-inf"), "str": "5", "bytes": b"5", "none": None, "huge": 10**400, "complex": 1j,
+    "raises": Raises(), "nonsense": Nonsense(), "list": [1],
+}
+
+
+class Values(TestCase):
+    def run(self):
+        self.metrics.update(VALUES)
+
+
+class Names(TestCase):
+    def run(self):
+        self.metrics.update({5: 1, "": 1, "\\x1b[31mred": 1, "a\\nb": 1, "<b>": 1, "x" * 10_000: 1, "\\ud800": 1, None: 1})
+
+
+class Replaced(TestCase):
+    def run(self):
+        self.metrics = [1]
+
+
+class Many(TestCase):
+    n = 0
+
+    def run(self):
+        for _ in range(100):
+            Many.n += 1
+            self.metrics[f"m{Many.n}"] = 1
+            self.check(f"k{Many.n}", True)
+            self.count(f"c{Many.n}", 1)
+
+
+class Labels(TestCase):
+    def __str__(self):
+        return "\\x1b[2J" + "x" * 10_000_000
+
+    @property
+    def summary(self):
+        return "y" * 10_000_000
+
+    def run(self):
         pass
-
-
-    VALUES = {
-        "int": 3, "float": 2.5, "bool": True, "decimal": Decimal("1.5"), "fraction": Fraction(1, 2),
-        "whole": Whole(4), "large": 2**70,
-        "nan": float("nan"), "inf": float("-inf"), "str": "5", "bytes": b"5", "none": None, "huge": 10**400, "complex": 1j,
-        "raises": Raises(), "nonsense": Nonsense(), "list": [1],
-    }
-
-
-    class Values(TestCase):
-        def run(self):
-            self.metrics.update(VALUES)
-
-
-    class Names(TestCase):
-        def run(self):
-            self.metrics.update({5: 1, "": 1, "\\x1b[31mred": 1, "a\\nb": 1, "<b>": 1, "x" * 10_000: 1, "\\ud800": 1, None: 1})
-
-
-    class Replaced(TestCase):
-        def run(self):
-            self.metrics = [1]
-
-
-    class Many(TestCase):
-        n = 0
-
-        def run(self):
-            for _ in range(100):
-                Many.n += 1
-                self.metrics[f"m{Many.n}"] = 1
-                self.check(f"k{Many.n}", True)
-                self.count(f"c{Many.n}", 1)
-
-
-    class Labels(TestCase):
-        def __str__(self):
-            return "\\x1b[2J" + "x" * 10_000_000
-
-        @property
-        def summary(self):
-            return "y" * 10_000_000
-
-        def run(self):
-            pass
 """
 
 
@@ -179,7 +179,7 @@ def fired(run_pysurge: Callable[..., Any], tmp_path: Path) -> Fire:
 
     def fire(name: str) -> tuple[str, dict[str, Any]]:
         finished = run_pysurge(f"run values.py:{name} --rate 20 -d 1s --workers 1", files={"values.py": VALUES})
-        assert finished.code == 0, finished.stderr
+        assert finished.returncode == 0, finished.stderr
         assert not CONTROL.search(finished.stdout + finished.stderr)
         return finished.stdout + finished.stderr, summary(tmp_path)["tests"][0]
 
@@ -237,7 +237,7 @@ def test_hostile_data_is_read_or_refused_by_its_name(run_pysurge: Callable[..., 
     content, code, words = DATA[name]
     files = {"case.py": "def item(name): pass\n", "users.csv": content}
     finished = run_pysurge("run case.py:item --data users.csv --rate 5 -d 0.5s --workers 1 --no-results", files=files)
-    assert finished.code == code, finished.stdout + finished.stderr
+    assert finished.returncode == code, finished.stdout + finished.stderr
     assert words in finished.stderr
     assert "panicked" not in finished.stderr
     assert not CONTROL.search(finished.stderr)

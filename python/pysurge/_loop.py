@@ -109,6 +109,16 @@ class EventLoop:
                 text = f"%d {still} after the grace period and {are} cancelled:\n%s"
                 log.error(text, count, test.name, _formatted(places))
 
+    def stack(self, name: str, started_ns: int) -> str | None:
+        """Where the task of a test stands that began then; None where it has ended."""
+        for test in list(self._tests):
+            if test.name != name:
+                continue
+            for iteration, task in list(test.running.items()):
+                if iteration.started_ns == started_ns:
+                    return _formatted(tuple(self._places(task))) or None
+        return None
+
     def _ask(self, coroutine: Coroutine[Any, Any, Any], timeout_s: float | None) -> Any:
         future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
         try:

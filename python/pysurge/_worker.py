@@ -14,11 +14,13 @@ import threading
 import traceback
 import weakref
 from collections.abc import Callable
+from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from . import _descriptors, _engine, _forks, _loader, _output, _rows, _shapes
+from . import _descriptors, _engine, _forks, _loader, _output, _rows, _shapes, _stacks
 from ._inherit import inherit
 from ._names import Problem
+from ._paths import is_ours
 from ._tracebacks import sendable
 from ._units import ClassUnit, StartupError, Units
 
@@ -36,6 +38,9 @@ _RECURSION_LIMIT = 1000
 
 # Names of stuck threads that are told, per place.
 _MAX_NAMES = 5
+
+# Frames told of a stack.
+_MAX_FRAMES = 60
 
 SendLog = Callable[[float, str, str, int, str], None]
 
@@ -94,7 +99,8 @@ class Helpers:
         self.loop_is_closed = True
         self._folders: list[str] = []
         self._script_problem: Problem | None = None
-        self._pool_threads: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
+        # By the names that the engine knows them by.
+        self._pool_threads: weakref.WeakValueDictionary[str, threading.Thread] = weakref.WeakValueDictionary()
 
     def prepare(
         self, process: str, send: _output.Sender, debug: bool, import_first: tuple[str, ...], import_last: tuple[str, ...]
@@ -218,7 +224,7 @@ class Helpers:
         """Make a pool thread. They are daemons: one that is stuck must not keep the interpreter from ending."""
         pool_thread = _Thread(target=self._live, args=(thread,), name=name, daemon=True)
         pool_thread.start()
-        self._pool_threads.add(pool_thread)
+        self._pool_threads[name] = pool_thread
 
     def _live(self, thread: _engine.PoolThread) -> None:
         thread.run()
@@ -227,13 +233,13 @@ class Helpers:
 
     def log_stacks(self, tests: list[str]) -> None:
         """Write the stacks of the pool threads of some tests that are in user code."""
-        names = {thread.ident: thread.name for thread in self._pool_threads if thread.name.rpartition("-")[0] in tests}
+        pool = list(self._pool_threads.items())
+        names = {thread.ident: name for name, thread in pool if name.rpartition("-")[0] in tests}
         stuck: dict[str, list[str]] = {}
         for ident, frame in sys._current_frames().items():
-            # A thread that is in the engine has only the frames of threading.Thread itself.
-            stack = itertools.dropwhile(_is_of_thread, traceback.extract_stack(frame))
-            lines = "".join(traceback.format_list(list(stack))).rstrip("\n")
-            if ident in names and lines:
+            # A thread that is in the engine has only frames of ours.
+            lines = _stack(frame) if ident in names else ""
+            if lines:
                 stuck.setdefault(lines, []).append(names[ident])
         # Threads that hang mostly hang in one place: it is told once.
         for lines, threads in stuck.items():
@@ -245,10 +251,33 @@ class Helpers:
         if self._loop is not None:
             self._loop.log_stacks(tests)
 
+    def stacks(self, running: list[tuple[str, str, int | None]]) -> list[str | None]:
+        """Where iterations stand: of each the name of its test's threads, that of its thread, and of a task when it began."""
+        frames = sys._current_frames()
+        stacks: list[str | None] = []
+        for test, name, started_ns in running:
+            if started_ns is not None:
+                stacks.append(self._loop.stack(test, started_ns) if self._loop is not None else None)
+                continue
+            thread = self._pool_threads.get(name)
+            frame = frames.get(thread.ident or 0) if thread is not None else None
+            stacks.append((frame and _stack(frame)) or None)
+        return stacks
+
+    def stack_file(self) -> tuple[int, int] | None:
+        """The signal whose handler writes the stacks of all threads, and the descriptor it writes to."""
+        return _stacks.register()
+
 
 def _some(names: list[str]) -> str:
     shown = ", ".join(sorted(names)[:_MAX_NAMES])
     return shown if len(names) <= _MAX_NAMES else f"{shown}, …"
+
+
+def _stack(frame: FrameType) -> str:
+    stack = itertools.dropwhile(_is_of_thread, traceback.extract_stack(frame))
+    lines = [frame for frame in stack if not is_ours(frame.filename)]
+    return "".join(traceback.format_list(lines[-_MAX_FRAMES:])).rstrip("\n")
 
 
 def _is_of_thread(frame: traceback.FrameSummary) -> bool:

@@ -36,5 +36,7 @@ mod recorder;
 pub mod worker;
 
 pub use case::{Failure, Probe, TestCase};
-pub use pool::{Attachment, LoopClock, Overrun, PartCounts, Pool, PoolCounts, PoolSettings, Task, Unattached, Work};
+pub use pool::{
+    Attachment, LoopClock, Overrun, PartCounts, Pool, PoolCounts, PoolSettings, Task, Unattached, Work,
+};
 pub use worker::{Host, HostError, Outside, Row, RowError, Rows};

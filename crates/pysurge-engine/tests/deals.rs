@@ -48,7 +48,9 @@ fn work(rate: &str, end_ns: u64, hand: Hand) -> Work {
 }
 
 fn numbers_of(hand: &Hand, count: u64) -> Vec<u64> {
-    (0..hand.share_of(count)).map(|j| hand.number_of(j).unwrap()).collect()
+    (0..hand.share_of(count))
+        .map(|j| hand.number_of(j).unwrap())
+        .collect()
 }
 
 #[test]
@@ -57,7 +59,11 @@ fn what_is_dealt_under_load_is_claimed_once_and_nothing_else() {
     let mut hand = Hand::of(stripe(1, 3));
     let running = Running::start_work(work("100000", 300 * MS, hand.clone()), 4, numbers.clone());
     // Each is told before its first arrival is due: another takes over, comes back, and all is this worker's at last.
-    for (from, of) in [(8_000, stripe(1, 2)), (16_000, stripe(1, 3)), (24_000, Stripe::WHOLE)] {
+    for (from, of) in [
+        (8_000, stripe(1, 2)),
+        (16_000, stripe(1, 3)),
+        (24_000, Stripe::WHOLE),
+    ] {
         hand.deal(from, Some(of));
         running.pool.deal(&deal(from, of), 4, 4);
     }
@@ -89,7 +95,10 @@ fn a_deal_that_is_heard_late_keeps_the_sums_exact() {
     // What was claimed by the old deals stands for as many of the new ones, at most for all.
     let share = hand.share_of(4_000);
     let planned = counts.planned;
-    assert!(planned == share || (planned > share && planned <= claimed), "{planned} of {share}");
+    assert!(
+        planned == share || (planned > share && planned <= claimed),
+        "{planned} of {share}"
+    );
     assert_eq!((running.pool.recorded(), counts.dropped), (planned, 0));
 }
 
@@ -154,7 +163,10 @@ fn a_cut_counts_by_what_was_dealt_last() {
     running.pool.close();
     gated.open();
     let counts = running.finish().measured;
-    assert_eq!((counts.planned, counts.dropped + counts.measures.passed), (450, 450));
+    assert_eq!(
+        (counts.planned, counts.dropped + counts.measures.passed),
+        (450, 450)
+    );
 }
 
 #[test]

@@ -566,11 +566,19 @@ fn an_iteration_that_hangs_has_a_slot_of_its_own() {
         std::thread::yield_now();
     };
     assert_eq!(
-        (found.len(), found[0].thread.as_str(), found[0].number, found[0].runs()),
+        (
+            found.len(),
+            found[0].thread.as_str(),
+            found[0].number,
+            found[0].runs()
+        ),
         (1, "t-1", Some(0), Some(true))
     );
     let counts = running.pool.take();
-    assert_eq!((counts.overran, counts.overrunning, counts.max_threads), (1, 1, 2));
+    assert_eq!(
+        (counts.overran, counts.overrunning, counts.max_threads),
+        (1, 1, 2)
+    );
     // All the others are run beside it.
     while running.pool.recorded() < 399 {
         std::thread::yield_now();
@@ -578,7 +586,12 @@ fn an_iteration_that_hangs_has_a_slot_of_its_own() {
     gated.open();
     let counts = running.finish();
     assert_eq!(
-        (counts.measured.planned, counts.overran, counts.overrunning, counts.max_threads),
+        (
+            counts.measured.planned,
+            counts.overran,
+            counts.overrunning,
+            counts.max_threads
+        ),
         (400, 1, 0, 1)
     );
     assert_eq!(found[0].runs(), Some(false));

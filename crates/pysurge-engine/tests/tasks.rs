@@ -371,12 +371,26 @@ fn tasks_that_hang_have_slots_of_their_own() {
         std::thread::yield_now();
     }
     let counts = looped.pool.take();
-    assert_eq!((counts.overran, counts.overrunning, counts.max_threads), (4, 4, 4));
+    assert_eq!(
+        (counts.overran, counts.overrunning, counts.max_threads),
+        (4, 4, 4)
+    );
     assert_eq!(looped.pool.tasks_running(), 4);
-    assert!(found.iter().all(|overrun| overrun.thread == "loop" && overrun.runs().is_none()));
+    assert!(
+        found
+            .iter()
+            .all(|overrun| overrun.thread == "loop" && overrun.runs().is_none())
+    );
     looped.let_go();
     let counts = looped.finish();
-    assert_eq!((counts.measured.measures.passed, counts.overrunning, counts.max_threads), (300, 0, 2));
+    assert_eq!(
+        (
+            counts.measured.measures.passed,
+            counts.overrunning,
+            counts.max_threads
+        ),
+        (300, 0, 2)
+    );
 }
 
 #[test]

@@ -4,6 +4,7 @@
 use crate::case::{Form, Hooks, PyTestCase};
 use crate::forks::end_child;
 use crate::input::{Fed, Input, RowAs, RowSource, put_row};
+use crate::outside::{Interpreter, name_thread};
 use crate::pytest;
 use crate::tasks::TaskRunner;
 use crate::teller::{Level, Reporter, Teller};
@@ -20,7 +21,7 @@ use pysurge_core::wire::{
     CollectedItem, Load, LoadError, LoadFault, LogRecord, PrintedLine, StartupError, TestInfo,
 };
 use pysurge_engine::worker::{Ending, Outbox, PoolThread, TaskPool, serve as serve_manager};
-use pysurge_engine::{Host, HostError, Rows, TestCase, clock};
+use pysurge_engine::{Host, HostError, Outside, Overrun, Rows, TestCase, clock};
 use rustix::process::{Signal, getpgrp, getpid, kill_current_process_group, kill_process};
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -566,7 +567,10 @@ impl Host for PyHost {
     fn spawn(&mut self, thread: PoolThread) -> Result<(), HostError> {
         Python::attach(|py| {
             let name = thread.name.clone();
-            let handle = PoolThreadHandle::new(move |py| thread.run(&Attached(py)));
+            let handle = PoolThreadHandle::new(move |py| {
+                name_thread(&thread.name);
+                thread.run(&Attached(py));
+            });
             let spawned = Py::new(py, handle).and_then(|handle| {
                 // Where its thread lives already, a second one finds nothing to do.
                 self.call(py, |_, helpers| {
@@ -594,6 +598,38 @@ impl Host for PyHost {
         self.help("log_stacks", |_, helpers| {
             helpers.call_method1("log_stacks", (&names,)).map(drop)
         });
+    }
+
+    fn stacks(&mut self, overruns: &[(usize, &Overrun)]) -> Vec<Option<String>> {
+        let wanted = |(test, overrun): &(usize, &Overrun)| {
+            let started_ns = self.runs_on_loop(*test).then_some(overrun.started_ns);
+            (self.thread_name(*test), overrun.thread.clone(), started_ns)
+        };
+        let wanted: Vec<_> = overruns.iter().map(wanted).collect();
+        let stacks = self.help("stacks", |_, helpers| {
+            helpers
+                .call_method1("stacks", (wanted.clone(),))?
+                .extract::<Vec<Option<String>>>()
+        });
+        stacks.unwrap_or_else(|| vec![None; overruns.len()])
+    }
+
+    fn outside(&self) -> Option<Arc<dyn Outside>> {
+        let (_, free_threaded) = self.interpreter();
+        if free_threaded {
+            return None;
+        }
+        name_thread("MainThread");
+        let found = self.help("stack_file", |py, helpers| {
+            let file = helpers
+                .call_method0("stack_file")?
+                .extract::<Option<(i32, i32)>>()?;
+            let package = py.import("pysurge._stacks")?.filename()?.to_string();
+            Ok((file, package))
+        });
+        let (file, package) = found.unwrap_or_default();
+        let package = package.rsplit_once('/').map_or("", |(folder, _)| folder);
+        Some(Arc::new(Interpreter::new(file, format!("{package}/"))))
     }
 
     fn shutdown(&mut self) {

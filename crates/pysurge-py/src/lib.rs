@@ -10,6 +10,7 @@ mod forks;
 mod host;
 mod input;
 mod manager;
+mod outside;
 mod pytest;
 mod runner;
 mod slot;

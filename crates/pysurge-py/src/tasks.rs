@@ -6,6 +6,7 @@
 use crate::base::TestCaseBase;
 use crate::case::{Form, Hooks, Life, PyTestCase};
 use crate::forks::{end_child, end_child_with};
+use crate::outside::name_thread;
 use crate::slot::Slot;
 use crate::teller::returned_metrics;
 use parking_lot::Mutex;
@@ -75,6 +76,7 @@ impl LoopWaker {
     fn drain(&self, py: Python<'_>) {
         // The byte is the parent's.
         end_child(py);
+        name_thread(LOOP_THREAD);
         let mut buffer = [0; 16];
         while let Err(error) = (&self.ends.theirs).read(&mut buffer) {
             if error.kind() != ErrorKind::Interrupted {
@@ -201,6 +203,12 @@ impl TaskIteration {
     #[getter]
     fn has_begun(&self) -> bool {
         self.state.lock().task.as_ref().is_some_and(Task::has_begun)
+    }
+
+    /// When it took its first step; 0 before, and while something is told of it.
+    #[getter]
+    fn started_ns(&self) -> u64 {
+        self.state.lock().task.as_ref().map_or(0, Task::started_ns)
     }
 
     /// Whether the class has a setup of its own.

@@ -14,7 +14,7 @@ use pysurge_core::replay::Recording;
 use pysurge_core::value::Value;
 use pysurge_core::wire::{CollectedItem, Load, LoadError, LoadFault, LogRecord, StartupError, TestInfo};
 use pysurge_engine::worker::{Outbox, PoolThread};
-use pysurge_engine::{Host, HostError, Probe, Rows, TestCase, clock};
+use pysurge_engine::{Host, HostError, Outside, Overrun, Probe, Rows, TestCase, clock};
 use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -66,6 +66,20 @@ impl TestCase for Marked {
 
     fn kwargs(&self, number: Option<u64>) -> String {
         self.0.kwargs(number)
+    }
+}
+
+/// The interpreter from outside; knows what its tests' threads are called.
+struct Interpreter(Vec<String>);
+
+impl Outside for Interpreter {
+    fn touch(&self) {
+        interpreter::attach();
+        interpreter::detach();
+    }
+
+    fn stacks(&self) -> String {
+        format!("threads of {}", self.0.join(", "))
     }
 }
 
@@ -277,6 +291,17 @@ impl Host for NativeHost {
                 self.log("ERROR", 40, message);
             }
         }
+    }
+
+    /// As much as the names have to do for a stack.
+    fn stacks(&mut self, overruns: &[(usize, &Overrun)]) -> Vec<Option<String>> {
+        let stack = |(_, overrun): &(usize, &Overrun)| Some(format!("in {}", overrun.thread));
+        overruns.iter().map(stack).collect()
+    }
+
+    fn outside(&self) -> Option<Arc<dyn Outside>> {
+        let names = self.tests.iter().flatten().map(|test| test.thread_name.clone());
+        Some(Arc::new(Interpreter(names.collect())))
     }
 
     fn shutdown(&mut self) {

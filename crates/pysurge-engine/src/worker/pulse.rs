@@ -96,7 +96,11 @@ pub(super) fn probe(outside: &Arc<dyn Outside>, signs: &Arc<AtomicU64>) {
             signs.fetch_add(1, Ordering::Relaxed);
         };
         // Where there can be no more threads, fewer look.
-        drop(std::thread::Builder::new().name("pysurge-prober".into()).spawn(life));
+        drop(
+            std::thread::Builder::new()
+                .name("pysurge-prober".into())
+                .spawn(life),
+        );
     }
 }
 
@@ -107,7 +111,10 @@ mod tests {
     const S: u64 = NANOS_PER_SEC;
 
     fn looks(pulse: &mut Pulse, looks: impl IntoIterator<Item = (u64, u64)>) -> Vec<Step> {
-        looks.into_iter().map(|(at_s, signs)| pulse.look(at_s * S, signs)).collect()
+        looks
+            .into_iter()
+            .map(|(at_s, signs)| pulse.look(at_s * S, signs))
+            .collect()
     }
 
     #[test]
@@ -126,7 +133,10 @@ mod tests {
     fn any_sign_is_enough() {
         let mut pulse = Pulse::default();
         let steps = looks(&mut pulse, (100..200).map(|at_s| (at_s, at_s / 9)));
-        assert!(steps.iter().all(|step| !matches!(step, Step::Frozen(_))), "{steps:?}");
+        assert!(
+            steps.iter().all(|step| !matches!(step, Step::Frozen(_))),
+            "{steps:?}"
+        );
         assert!(steps.contains(&Step::Probe));
         let steps = looks(&mut pulse, (200..300).map(|at_s| (at_s, at_s)));
         assert_eq!(steps, [Step::Nothing; 100]);
@@ -135,10 +145,19 @@ mod tests {
     #[test]
     fn a_process_that_was_stopped_has_not_waited() {
         let mut pulse = Pulse::default();
-        let steps = looks(&mut pulse, [(100, 7), (101, 7), (3_000, 7), (3_001, 7), (9_000, 8)]);
+        let steps = looks(
+            &mut pulse,
+            [(100, 7), (101, 7), (3_000, 7), (3_001, 7), (9_000, 8)],
+        );
         assert_eq!(
             steps,
-            [Step::Nothing, Step::Ask, Step::Nothing, Step::Nothing, Step::Nothing]
+            [
+                Step::Nothing,
+                Step::Ask,
+                Step::Nothing,
+                Step::Nothing,
+                Step::Nothing
+            ]
         );
     }
 }

@@ -424,11 +424,18 @@ impl<H: Host> Worker<'_, H> {
 
     /// Tells of iterations that overrun, with where they stand.
     fn tell(&mut self, reports: &[Arc<Report>]) {
-        let overruns: Vec<_> = reports.iter().map(|report| (report.test, &report.overrun)).collect();
+        let overruns: Vec<_> = reports
+            .iter()
+            .map(|report| (report.test, &report.overrun))
+            .collect();
         let stacks = self.host.stacks(&overruns);
         for (report, stack) in reports.iter().zip(stacks) {
             let stack = stack.as_deref().unwrap_or("its stack could not be had");
-            let stack = if report.overrun.runs() == Some(false) { "it has ended since" } else { stack };
+            let stack = if report.overrun.runs() == Some(false) {
+                "it has ended since"
+            } else {
+                stack
+            };
             report.tell(&self.shared.outbox, self.worker(), stack);
         }
     }
@@ -543,7 +550,14 @@ impl<H: Host> Worker<'_, H> {
             }
         }
         let outside = self.host.outside();
-        ticker::start(Arc::clone(&self.shared), ticked, log, self.worker(), start.at_ns, outside)?;
+        ticker::start(
+            Arc::clone(&self.shared),
+            ticked,
+            log,
+            self.worker(),
+            start.at_ns,
+            outside,
+        )?;
         self.prestart(start);
         Ok(())
     }

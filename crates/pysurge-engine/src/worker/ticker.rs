@@ -159,7 +159,10 @@ impl Ticker {
 
     fn looks_ns(&self) -> u64 {
         let tests = self.tests.iter().filter(|test| test.pool.is_some());
-        let shortest_ns = tests.map(|test| test.told.max_duration_ns).min().unwrap_or(u64::MAX);
+        let shortest_ns = tests
+            .map(|test| test.told.max_duration_ns)
+            .min()
+            .unwrap_or(u64::MAX);
         (shortest_ns / 4).clamp(*LOOKS_NS.start(), *LOOKS_NS.end())
     }
 
@@ -179,7 +182,9 @@ impl Ticker {
         self.overruns.tell_overdue(now_ns);
         let Some(outside) = &self.outside else { return };
         let given = self.shared.signs.load(Ordering::Relaxed);
-        let signs = self.pools().fold(given, |signs, pool| signs.wrapping_add(pool.pulse()));
+        let signs = self
+            .pools()
+            .fold(given, |signs, pool| signs.wrapping_add(pool.pulse()));
         match self.pulse.look(now_ns, signs) {
             Step::Nothing => {}
             Step::Ask => self.shared.command(Command::Ping),
@@ -188,7 +193,9 @@ impl Ticker {
             Step::Frozen(_) if stopping => {}
             Step::Frozen(held_ns) => {
                 let stacks = clip(outside.stacks(), MAX_STACKS_CHARS);
-                self.shared.outbox.send(&FromWorker::Frozen(Frozen { held_ns, stacks }));
+                self.shared
+                    .outbox
+                    .send(&FromWorker::Frozen(Frozen { held_ns, stacks }));
             }
         }
     }
@@ -246,7 +253,9 @@ impl Ticker {
         if let Some(outside) = &self.outside {
             pulse::probe(outside, &self.shared.signs);
         }
-        let written = self.shared.write_stacks(tests, clock::now_ns() + STACKS_TIMEOUT_NS);
+        let written = self
+            .shared
+            .write_stacks(tests, clock::now_ns() + STACKS_TIMEOUT_NS);
         let Some(outside) = self.outside.as_ref().filter(|_| !written) else {
             return;
         };
