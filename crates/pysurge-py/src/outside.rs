@@ -190,7 +190,9 @@ fn is_users(line: &str, package: &str) -> bool {
         .trim_start()
         .strip_prefix("File \"")
         .and_then(|rest| rest.split('"').next());
-    file.is_some_and(|file| !file.starts_with(package) && !file.ends_with("/threading.py"))
+    file.is_some_and(|file| {
+        !file.starts_with(package) && !file.starts_with('<') && !file.ends_with("/threading.py")
+    })
 }
 
 fn heading(ident: u64) -> Stack {

@@ -7,7 +7,7 @@
 //! | `native.Steps` | | has `setup`, `run` and `teardown`, and the metric `step` of value 2 |
 //! | `native.Fail` | `phase` (`setup`, `run`, `teardown`; `run`), `every` (1) | fails there, each `every`-th |
 //! | `native.Hang` | `after` (0), `worker` (all) | never returns, from the `after`-th of that worker on |
-//! | `native.Hog` | same | never returns and never lets go of the interpreter |
+//! | `native.Hog` | same, `ms` (for ever) | holds on to the interpreter so long |
 //! | `native.Panic` | same, `ms` (0) | panics; what it panics with takes so long to drop |
 //! | `native.Crash` | same | aborts the process |
 //! | `native.StartupFails` | `worker` (all) | does nothing; its `startup` fails in that worker |
@@ -33,7 +33,10 @@ pub fn native(entry: &mut Entry<'_>) -> Result<Option<Arc<dyn NativeTest>>, Kwar
         "native.Steps" => Arc::new(Steps),
         "native.Fail" => Arc::new(Fail::new(entry)?),
         "native.Hang" => Arc::new(Mine::new(entry, || without(hang))?),
-        "native.Hog" => Arc::new(Mine::new(entry, hang)?),
+        "native.Hog" => {
+            let lasts = entry.number("ms")?.map(Duration::from_millis);
+            Arc::new(Mine::new(entry, move || hold(lasts))?)
+        }
         "native.Panic" => {
             let lasts = entry.millis("ms")?;
             Arc::new(Mine::new(entry, move || panic(lasts))?)
@@ -54,6 +57,13 @@ pub fn native(entry: &mut Entry<'_>) -> Result<Option<Arc<dyn NativeTest>>, Kwar
 fn here(entry: &mut Entry<'_>) -> Result<bool, KwargsError> {
     let worker = u64::from(entry.worker());
     Ok(entry.number("worker")?.is_none_or(|only| only == worker))
+}
+
+fn hold(lasts: Option<Duration>) {
+    match lasts {
+        Some(lasts) => std::thread::sleep(lasts),
+        None => hang(),
+    }
 }
 
 fn hang() {

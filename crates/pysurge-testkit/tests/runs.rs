@@ -601,3 +601,46 @@ fn what_cannot_be_loaded_ends_the_run_before_any_load() {
         assert_eq!(ran.outcome.exit_code(), 2);
     }
 }
+
+#[test]
+fn an_iteration_that_overruns_is_told_once_and_does_not_lower_the_rate() {
+    let hang = TestPlan {
+        graceful_stop_ns: Some(0),
+        ..test(
+            "native.Hang",
+            "10",
+            &[
+                ("after", int(2)),
+                ("worker", int(0)),
+                ("max_duration_ms", int(150)),
+            ],
+        )
+    };
+    let ran = run(&plan(vec![hang], Some(1_500)), &briefly(1));
+    let account = ran.summary().account;
+    // Each one that hangs has a slot of its own, so all are started.
+    assert_eq!(
+        (
+            account.planned,
+            account.passed,
+            account.interrupted,
+            account.dropped
+        ),
+        (15, 2, 13, 0)
+    );
+    let told: Vec<&str> = ran
+        .logs(30)
+        .into_iter()
+        .filter(|text| text.contains("overruns"))
+        .collect();
+    // Those of the last moments did not run for so long.
+    assert!((9..=13).contains(&told.len()), "{told:#?}");
+    assert!(
+        told[0].starts_with("test '<Hang kwargs={")
+            && told[0].contains("overruns: iteration 2 has run for 0.")
+            && told[0].contains("its max_duration is 0.15 s")
+            && told[0].contains("\nin Hang#1-"),
+        "{}",
+        told[0]
+    );
+}

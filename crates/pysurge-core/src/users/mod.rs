@@ -124,7 +124,7 @@ impl Users {
         self.stripe = lot.stripe;
         self.begun = lot
             .from_round
-            .saturating_mul(u64::from(share_of_users(self.model.users, lot.stripe)));
+            .saturating_mul(u64::from(share_of_users(self.model.users, lot.stripe).max(1)));
         if let (Some(ration), Some(more)) = (&mut self.ration, lot.ration) {
             ration.add(more);
         }

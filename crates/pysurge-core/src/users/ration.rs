@@ -93,9 +93,9 @@ impl Ration {
 pub(super) fn number_of(model: &ClosedModel, stripe: Stripe, begun: u64) -> u64 {
     let own = stripe.share_of(u64::from(model.users));
     let number = if own == 0 {
-        // Only users of a scaled load are here: they count where no round will ever come.
-        let number = stripe.number_of(begun);
-        number.and_then(|number| number.checked_add(1 << 63))
+        // Only users of a scaled load are here: they count where no round will ever come, each place by itself, however many there are.
+        let in_place = begun.checked_mul(1 << 20);
+        in_place.and_then(|in_place| in_place.checked_add((1 << 63) + u64::from(stripe.worker)))
     } else {
         let in_round = stripe.number_of(begun % own);
         let before = (begun / own).checked_mul(u64::from(model.users));

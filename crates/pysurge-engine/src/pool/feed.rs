@@ -615,3 +615,7 @@ impl Open {
 fn part_of(warmup: bool) -> Part {
     if warmup { Part::Warmup } else { Part::Measured }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod simulation;

@@ -278,6 +278,7 @@ impl Ticker {
 
     fn drained(mut self, stop: Stop) {
         self.each_pool(Pool::close);
+        self.overruns.tell_overdue(u64::MAX);
         if let Some(log) = &self.log {
             log.end(&self.shared.outbox);
         }
