@@ -1,7 +1,7 @@
 """Where the threads of a worker stand, for those who do not hold the interpreter.
 
-``faulthandler`` writes the stacks of all threads from the handler of a signal. The engine raises it, and only when nobody can
-have the interpreter. Nothing that runs here may cost an iteration anything.
+``faulthandler`` writes the stacks of all threads from the handler of a signal. The engine raises it, only when nobody can have
+the interpreter. Nothing here may cost an iteration anything.
 """
 
 import faulthandler

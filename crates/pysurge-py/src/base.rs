@@ -253,7 +253,8 @@ impl TestCaseBase {
     /// How long one iteration may take, in seconds: by default 60.
     ///
     /// It sizes the pool, ``rate * max_duration`` threads over all workers (Little's law), and the time that running iterations
-    /// get to end when the run stops. An iteration that takes longer is not ended for it.
+    /// get to end when the run stops. An iteration that takes longer is not ended for it: it is logged once, with where it stands,
+    /// counted as ``overran``, and another thread takes its place in the pool.
     #[getter]
     fn max_duration(&self) -> f64 {
         DEFAULT_MAX_DURATION_S

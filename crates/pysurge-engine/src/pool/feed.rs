@@ -179,8 +179,8 @@ struct Cursor(u64);
 
 impl Cursor {
     const CLOSED: u64 = 1 << 63;
-    const EPOCH_BITS: u32 = 15;
-    /// Eleven months at the highest rate there is.
+    const EPOCH_BITS: u32 = 16;
+    /// Five months at the highest rate there is.
     const INDEX_BITS: u32 = 63 - Self::EPOCH_BITS;
 
     fn is_closed(self) -> bool {
