@@ -17,7 +17,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from . import _engine, _loader, _output, _rows, _shapes, _stacks
+from . import _descriptors, _engine, _forks, _loader, _output, _rows, _shapes, _stacks
 from ._inherit import inherit
 from ._names import Problem
 from ._paths import is_ours
@@ -29,6 +29,12 @@ if TYPE_CHECKING:
     from ._loop import EventLoop
 
 log = logging.getLogger("pysurge")
+
+# User code may put something else in its place.
+_Thread = threading.Thread
+
+# Python's own.
+_RECURSION_LIMIT = 1000
 
 # Names of stuck threads that are told, per place.
 _MAX_NAMES = 5
@@ -216,7 +222,7 @@ class Helpers:
 
     def spawn(self, name: str, thread: _engine.PoolThread) -> None:
         """Make a pool thread. They are daemons: one that is stuck must not keep the interpreter from ending."""
-        pool_thread = threading.Thread(target=self._live, args=(thread,), name=name, daemon=True)
+        pool_thread = _Thread(target=self._live, args=(thread,), name=name, daemon=True)
         pool_thread.start()
         self._pool_threads[name] = pool_thread
 
@@ -227,8 +233,8 @@ class Helpers:
 
     def log_stacks(self, tests: list[str]) -> None:
         """Write the stacks of the pool threads of some tests that are in user code."""
-        living = list(self._pool_threads.items())
-        names = {thread.ident: name for name, thread in living if name.rpartition("-")[0] in tests}
+        pool = list(self._pool_threads.items())
+        names = {thread.ident: name for name, thread in pool if name.rpartition("-")[0] in tests}
         stuck: dict[str, list[str]] = {}
         for ident, frame in sys._current_frames().items():
             # A thread that is in the engine has only frames of ours.
@@ -255,7 +261,7 @@ class Helpers:
                 continue
             thread = self._pool_threads.get(name)
             frame = frames.get(thread.ident or 0) if thread is not None else None
-            stacks.append((_stack(frame) if frame is not None else "") or None)
+            stacks.append((frame and _stack(frame)) or None)
         return stacks
 
     def stack_file(self) -> tuple[int, int] | None:
@@ -278,17 +284,26 @@ def _is_of_thread(frame: traceback.FrameSummary) -> bool:
     return frame.filename in (threading.__file__, __file__)
 
 
+def _handle_no_signals() -> None:
+    """Let nothing that user code has set disturb our own ending: handlers may raise."""
+    for number in signal.valid_signals():
+        if callable(signal.getsignal(number)):
+            # What is raised here is of one that was on its way.
+            with contextlib.suppress(BaseException):
+                signal.signal(number, signal.SIG_IGN)
+
+
 def main() -> NoReturn:
     """Serve the manager at standard input until the run is over, and end the process."""
     # The manager decides when this process ends. Not SIG_IGN, which programs that a test starts would inherit.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: None)
-    channel = os.dup(0)  # not inheritable, unlike 0 itself
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
-    os.close(null)
+    channel = _descriptors.take_channel()
+    _forks.see_to(channel)
     helpers = Helpers()
     clean = _engine.serve(channel, helpers)
+    sys.setrecursionlimit(max(sys.getrecursionlimit(), _RECURSION_LIMIT))
+    _handle_no_signals()
     _output.end()
     for stream in (sys.stdout, sys.stderr):
         # User code may have closed it, or put something else in its place.

@@ -75,6 +75,9 @@ def check(folder: Path, code: int, shown: str) -> None:
     for worker in lost_workers(result):
         assert worker["death"]
         assert f"pid {worker['pid']}" in shown
+    told = {incident["pid"] for incident in result["incidents"] if incident["kind"] == "lost"}
+    # Where what befell the workers is told at all, each loss is.
+    assert not told or told == {worker["pid"] for worker in lost_workers(result)}, result["incidents"]
 
 
 def lost_workers(result: dict) -> list[dict]:

@@ -81,7 +81,9 @@ impl<'a> Resolver<'a> {
         let title = format!("the config expands to more than {} MiB", MAX_EXPANDED_BYTES >> 20);
         Err(Diagnostic::error(title)
             .at(node.span.clone(), "")
-            .hint("make it smaller: fewer tests, fewer values; an alias (`*name`) counts each time it is used")
+            .hint(
+                "make it smaller: fewer tests, fewer values; an alias (`*name`) counts each time it is used",
+            )
             .into())
     }
 

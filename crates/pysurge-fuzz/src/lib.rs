@@ -29,7 +29,9 @@ pub const CHECKS: [Check; 6] = [
 
 /// A config file: an error in words, or a plan whose resolved form is the same plan.
 pub fn config(bytes: &[u8]) {
-    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
     match parsed(text) {
         Err(said) => assert_printable(&said),
         Ok(config) => {
@@ -56,12 +58,17 @@ fn parsed(text: &str) -> Result<Config, String> {
 /// What goes to a terminal drives nothing there.
 fn assert_printable(text: &str) {
     let control = text.chars().find(|c| c.is_control() && !matches!(c, '\n' | '\t'));
-    assert_eq!(control, None, "a control character goes to the terminal: {text:?}");
+    assert_eq!(
+        control, None,
+        "a control character goes to the terminal: {text:?}"
+    );
 }
 
 /// An expression of a threshold: an error that points into it, or what prints as it was written and parses to the same.
 pub fn threshold(bytes: &[u8]) {
-    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
     match Threshold::parse(text) {
         Err(error) => drop(error.point(text)),
         Ok(threshold) => {
@@ -73,7 +80,9 @@ pub fn threshold(bytes: &[u8]) {
 
 /// Rates, factors and durations: what is accepted is accepted again as it is printed.
 pub fn quantity(bytes: &[u8]) {
-    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
     if let Ok(rate) = Rate::parse(text) {
         assert_eq!(Rate::parse(&rate.to_string()).ok(), Some(rate), "{text:?}");
     }
@@ -86,14 +95,19 @@ pub fn quantity(bytes: &[u8]) {
 /// Bytes on the control channel, in pieces whose lengths are the first byte's doing: the same messages and the same error as in one piece, in
 /// both directions; and every message goes into a frame and comes out the same.
 pub fn frame(bytes: &[u8]) {
-    let Some((&step, bytes)) = bytes.split_first() else { return };
+    let Some((&step, bytes)) = bytes.split_first() else {
+        return;
+    };
     let piece = usize::from(step) + 1;
     both_ways::<FromWorker>(bytes, piece);
     both_ways::<ToWorker>(bytes, piece);
 }
 
 fn both_ways<M: Serialize + DeserializeOwned>(bytes: &[u8], piece: usize) {
-    let (whole, in_pieces) = (decoded::<M>(bytes, bytes.len().max(1)), decoded::<M>(bytes, piece));
+    let (whole, in_pieces) = (
+        decoded::<M>(bytes, bytes.len().max(1)),
+        decoded::<M>(bytes, piece),
+    );
     assert_eq!(whole, in_pieces, "in pieces of {piece} bytes");
 }
 
@@ -116,7 +130,9 @@ fn decoded<M: Serialize + DeserializeOwned>(bytes: &[u8], piece: usize) -> (Vec<
 /// The journal of a run: an error in words, or figures that balance once they are told as those of a killed run. Where the first byte is odd,
 /// each line gets its true checksum: a fuzzer finds none by chance.
 pub fn journal(bytes: &[u8]) {
-    let Some((&how, bytes)) = bytes.split_first() else { return };
+    let Some((&how, bytes)) = bytes.split_first() else {
+        return;
+    };
     let sealed;
     let bytes = if how % 2 == 1 {
         sealed = sealed_lines(bytes);
@@ -131,7 +147,11 @@ pub fn journal(bytes: &[u8]) {
             let rebuilt = journal.rebuild();
             if was_running {
                 let balanced = rebuilt.summary.tests.iter().all(|test| test.account.balances());
-                assert!(balanced && rebuilt.summary.account.balances(), "{:?}", rebuilt.summary.account);
+                assert!(
+                    balanced && rebuilt.summary.account.balances(),
+                    "{:?}",
+                    rebuilt.summary.account
+                );
             }
         }
     }

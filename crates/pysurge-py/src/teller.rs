@@ -119,7 +119,12 @@ impl Teller {
     fn note_metrics(&self, probe: &mut Probe<'_>, metrics: &Bound<'_, PyAny>) {
         // A copy: reading a value that is no plain number runs code of its class, and another thread may add a name.
         let Ok(Ok(copy)) = metrics.cast::<PyDict>().map(PyDictMethods::copy) else {
-            self.refuse(probe, "`metrics`", &format!("{} is no dict", kind(metrics)), "give a dict of numbers");
+            self.refuse(
+                probe,
+                "`metrics`",
+                &format!("{} is no dict", kind(metrics)),
+                "give a dict of numbers",
+            );
             return;
         };
         for (name, value) in copy.iter() {
@@ -135,8 +140,17 @@ impl Teller {
             match number {
                 Ok(number) if number.is_finite() => probe.metric(&name, number),
                 Ok(number) => {
-                    let what = if number.is_nan() { "NaN" } else { "an infinite number" };
-                    self.refuse(probe, &metric(&name), &format!("{what} is no finite number"), "leave it out");
+                    let what = if number.is_nan() {
+                        "NaN"
+                    } else {
+                        "an infinite number"
+                    };
+                    self.refuse(
+                        probe,
+                        &metric(&name),
+                        &format!("{what} is no finite number"),
+                        "leave it out",
+                    );
                 }
                 Err(_) => {
                     let is_int = value.cast::<PyInt>().is_ok();
@@ -156,7 +170,10 @@ impl Teller {
             warned.len() < MAX_WARNINGS && !warned.contains(why) && warned.insert(why.to_owned())
         };
         if news {
-            let line = format!("{what} of {} is not counted: {why}; {hint} (said once)", self.name);
+            let line = format!(
+                "{what} of {} is not counted: {why}; {hint} (said once)",
+                self.name
+            );
             self.reporter.log(Level::Warning, probe.thread(), line);
         }
     }
@@ -202,5 +219,8 @@ fn metric(name: &str) -> String {
 
 fn kind(value: &Bound<'_, PyAny>) -> String {
     let name = value.get_type().name();
-    name.map_or_else(|_| "?".to_owned(), |name| clip(&name.to_string_lossy(), MAX_SHOWN_BYTES))
+    name.map_or_else(
+        |_| "?".to_owned(),
+        |name| clip(&name.to_string_lossy(), MAX_SHOWN_BYTES),
+    )
 }

@@ -26,7 +26,8 @@ pub(super) struct Told {
     /// What the test is called in log lines.
     pub(super) label: String,
     pub(super) max_duration_ns: u64,
-    told: u32,
+    /// How many of them were told.
+    count: u32,
 }
 
 impl Told {
@@ -34,7 +35,7 @@ impl Told {
         Self {
             label,
             max_duration_ns,
-            told: 0,
+            count: 0,
         }
     }
 }
@@ -71,29 +72,29 @@ impl Overruns {
     pub(super) fn found(
         &mut self,
         test: usize,
-        told: &mut Told,
+        said: &mut Told,
         case: Option<&dyn TestCase>,
         overruns: Vec<Overrun>,
         now_ns: u64,
     ) -> Vec<Arc<Report>> {
         let mut reports = Vec::new();
         for overrun in overruns {
-            if told.told >= MOST_TOLD {
-                if told.told == MOST_TOLD {
-                    told.told += 1;
+            if said.count >= MOST_TOLD {
+                if said.count == MOST_TOLD {
+                    said.count += 1;
                     let text = format!(
                         "test '{}': {MOST_TOLD} iterations that overran were told, further ones are only counted",
-                        told.label
+                        said.label
                     );
                     self.outbox.log(record(self.worker, "MainThread", text));
                 }
                 break;
             }
-            told.told += 1;
+            said.count += 1;
             let kwargs = case.map(|case| case.kwargs(overrun.number)).unwrap_or_default();
             reports.push(Arc::new(Report {
                 test,
-                text: describe(told, &overrun, &kwargs, now_ns),
+                text: describe(said, &overrun, &kwargs, now_ns),
                 overrun,
                 deadline_ns: now_ns.saturating_add(STACK_TIMEOUT_NS),
                 told: AtomicBool::new(false),

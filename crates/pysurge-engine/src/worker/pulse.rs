@@ -72,9 +72,10 @@ impl Pulse {
         }
         self.held_ns += step_ns;
         if self.held_ns >= FROZEN_NS && self.probed {
-            return match std::mem::replace(&mut self.told, true) {
-                true => Step::Nothing,
-                false => Step::Frozen(self.held_ns),
+            return if std::mem::replace(&mut self.told, true) {
+                Step::Nothing
+            } else {
+                Step::Frozen(self.held_ns)
             };
         }
         if self.held_ns >= SUSPECT_NS && !std::mem::replace(&mut self.probed, true) {

@@ -408,15 +408,14 @@ impl<H: Host> Worker<'_, H> {
                     ticker::guard_shutdown(&self.shared, stop.shutdown_timeout_ns)?;
                     return Ok(self.finish(threads_left));
                 }
-                // The reader has seen to it.
-                Command::Message(ToWorker::Change(_) | ToWorker::Deal(_)) => {}
+                // The reader has seen to it. To a ping the answer is that this thread has had the interpreter.
+                Command::Message(ToWorker::Change(_) | ToWorker::Deal(_)) | Command::Ping => {}
                 Command::Thread(test) => self.spawn_or_postpone(test),
                 Command::LogStacks(tests) => {
                     self.host.log_stacks(&tests);
                     self.shared.mark(|inbox| inbox.stacks_logged = true);
                 }
                 Command::Tell(reports) => self.tell(&reports),
-                Command::Ping => {}
                 Command::Drained { threads_left } => return Ok(self.finish(threads_left)),
             }
         }
