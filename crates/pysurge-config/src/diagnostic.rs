@@ -10,6 +10,8 @@ use crate::literal;
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str};
 use pysurge_core::event::Severity;
+use pysurge_core::harmless;
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -198,7 +200,24 @@ pub(crate) fn render(source: &Source, diagnostics: &[Diagnostic], color: bool) -
     texts.join("\n\n")
 }
 
+/// A text of the same bytes' length in which nothing drives a terminal: places in it are those of the file. What ASCII has of such characters
+/// the renderer shows by itself.
+fn inert(text: &str) -> Cow<'_, str> {
+    let is_harmful = |c: char| !c.is_ascii() && harmless::is_harmful(c);
+    if !text.contains(is_harmful) {
+        return Cow::Borrowed(text);
+    }
+    let shown = |c: char| match (is_harmful(c), c.len_utf8()) {
+        (false, _) => c,
+        (true, 2) => '\u{b7}',
+        (true, 3) => '\u{fffd}',
+        (true, _) => '\u{1f6ab}',
+    };
+    Cow::Owned(text.chars().map(shown).collect())
+}
+
 fn render_one(source: &Source, diagnostic: &Diagnostic, renderer: &Renderer) -> String {
+    let shown = inert(&source.text);
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
@@ -210,7 +229,7 @@ fn render_one(source: &Source, diagnostic: &Diagnostic, renderer: &Renderer) -> 
         if let Some(label) = &diagnostic.label {
             primary = primary.label(one_line(label));
         }
-        let mut snippet = Snippet::source(&source.text)
+        let mut snippet = Snippet::source(shown.as_ref())
             .path(&source.name)
             .annotation(primary);
         if let Some((span, label)) = &diagnostic.related {
@@ -251,7 +270,7 @@ fn within(span: &Range<usize>, text: &str) -> Range<usize> {
 }
 
 fn one_line(text: &str) -> String {
-    normalize_untrusted_str(&text.replace(['\n', '\r'], " "))
+    normalize_untrusted_str(&inert(text).replace(['\n', '\r'], " "))
 }
 
 /// Folds a text at spaces so that it fits beside its margin (`  = help: `).

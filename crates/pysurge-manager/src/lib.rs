@@ -5,6 +5,7 @@
 //! happens, and always comes back: every wait has an absolute deadline, and whoever misses one is killed.
 //!
 //! - `supervisor`: `step(input, now) -> effects`, all decisions, no clock, no thread, no I/O;
+//! - `loss`: all that can go wrong with a worker, and what the run does about it;
 //! - `totals`: what the workers told, as accounts, rows of a time series, judgements and summaries;
 //! - `usage`, `machine`: how much of CPUs and interpreter was used, and what befell the machine;
 //! - `limits`: whether the system allows what the load needs;
@@ -17,6 +18,7 @@ mod clock;
 mod controls;
 mod limits;
 mod lines;
+mod loss;
 mod machine;
 mod outcome;
 mod process;

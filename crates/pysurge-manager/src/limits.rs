@@ -334,7 +334,7 @@ impl Limits {
 }
 
 /// The folders of a process's control group (version 2) and of the groups around it.
-fn groups_of(cgroup: &str) -> Vec<PathBuf> {
+pub(crate) fn groups_of(cgroup: &str) -> Vec<PathBuf> {
     let own = cgroup.lines().find_map(|line| line.strip_prefix("0::/"));
     let root = Path::new("/sys/fs/cgroup");
     own.map_or_else(Vec::new, |own| {

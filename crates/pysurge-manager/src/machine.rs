@@ -4,10 +4,12 @@
 //! planned. What a system does not tell is absent, and never a zero that looks like good news.
 
 use crate::clock::{monotonic_ns, wall_ns};
+use crate::limits::groups_of;
 use crate::usage::{Peak, Rise};
 use pysurge_core::NANOS_PER_SEC;
 use pysurge_core::summary::MachineSummary;
 use std::collections::BTreeSet;
+use std::path::Path;
 
 /// How often the shell looks.
 pub(crate) const LOOK_NS: u64 = NANOS_PER_SEC;
@@ -120,6 +122,21 @@ pub(crate) fn look() -> MachineLook {
     }
 }
 
+/// How many processes of our control group, or else of the machine, the kernel has killed for want of memory.
+pub(crate) fn oom_kills() -> Option<u64> {
+    let text = |path: &Path| std::fs::read_to_string(path).unwrap_or_default();
+    let groups = groups_of(&text(Path::new("/proc/self/cgroup")));
+    let files = groups.iter().map(|group| group.join("memory.events"));
+    let of_group = files.filter_map(|file| oom_kills_in(&text(&file))).next();
+    of_group.or_else(|| oom_kills_in(&text(Path::new("/proc/vmstat"))))
+}
+
+/// The same figure of `memory.events` or `/proc/vmstat`.
+fn oom_kills_in(events: &str) -> Option<u64> {
+    let line = events.lines().find_map(|line| line.strip_prefix("oom_kill "))?;
+    line.trim().parse().ok()
+}
+
 /// The numbers of the CPUs that this process may run on; empty where nobody tells.
 #[cfg(target_os = "linux")]
 fn our_cpus() -> BTreeSet<usize> {
@@ -228,6 +245,17 @@ mod tests {
         assert_eq!(swapped_pages("nr_free 1\npswpin 3\npswpout 4\n"), Some(7));
         assert_eq!(swapped_pages("pswpin 3\n"), None);
         assert_eq!(swapped_pages(""), None);
+    }
+
+    #[test]
+    fn kills_for_want_of_memory_are_read() {
+        for (events, expected) in [
+            ("low 0\nmax 12\noom 3\noom_kill 2\noom_group_kill 0\n", Some(2)),
+            ("oom 3\n", None),
+            ("", None),
+        ] {
+            assert_eq!(oom_kills_in(events), expected, "{events}");
+        }
     }
 
     #[cfg(target_os = "linux")]

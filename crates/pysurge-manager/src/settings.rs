@@ -145,8 +145,10 @@ pub struct Deadlines {
     pub reap_ns: u64,
     /// How long output is read on after the last worker's exit: grandchildren may hold the pipes open for ever.
     pub output_ns: u64,
-    /// A running worker that told nothing for so long is worth a warning.
+    /// A running worker that told nothing for so long, while the manager listened, is worth a warning.
     pub silence_ns: u64,
+    /// After so long it is killed, and another is started in its place.
+    pub stall_ns: u64,
 }
 
 impl Default for Deadlines {
@@ -164,7 +166,8 @@ impl Default for Deadlines {
             linger_ns: NANOS_PER_SEC,
             reap_ns: 5 * NANOS_PER_SEC,
             output_ns: NANOS_PER_SEC / 5,
-            silence_ns: 10 * NANOS_PER_SEC,
+            silence_ns: 5 * NANOS_PER_SEC,
+            stall_ns: 15 * NANOS_PER_SEC,
         }
     }
 }

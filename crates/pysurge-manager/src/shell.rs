@@ -12,6 +12,7 @@ use crate::process::{Heard, Pipe, Process};
 use crate::settings::{AroundSuspension, Mission, Settings, Suspension};
 use crate::signals::{CONTINUES, STOPS, SUSPENDS, SignalListener, StopRequests, outlive_the_terminal};
 use crate::supervisor::{Effect, Input, Orders, Supervisor};
+use crate::worker::Exit;
 use pysurge_core::NANOS_PER_SEC;
 use pysurge_core::event::{EventSink, RunEvent, Stream};
 use pysurge_core::plan::Plan;
@@ -65,8 +66,11 @@ pub(crate) fn run(plan: &Plan, settings: &Settings, sink: &dyn EventSink) -> Res
     };
     let mut shell = Shell {
         supervisor: Supervisor::new(orders, &pids, monotonic_ns()),
+        settings,
         ended: vec![false; processes.len()],
-        processes,
+        places: (0..processes.len()).collect(),
+        processes: processes.into_iter().map(Some).collect(),
+        oom_kills: machine::oom_kills(),
         signals,
         suspends,
         controls,
@@ -87,8 +91,14 @@ pub(crate) fn run(plan: &Plan, settings: &Settings, sink: &dyn EventSink) -> Res
 }
 
 struct Shell<'a> {
+    settings: &'a Settings,
     supervisor: Supervisor,
-    processes: Vec<Process>,
+    /// Per worker: its process; `None` where it could not be made.
+    processes: Vec<Option<Process>>,
+    /// Per worker: the place that it has in the run.
+    places: Vec<usize>,
+    /// How many processes the kernel had killed for want of memory when it was last looked.
+    oom_kills: Option<u64>,
     /// Per worker: its end was stepped.
     ended: Vec<bool>,
     signals: Option<SignalListener>,
@@ -212,6 +222,7 @@ impl Shell<'_> {
             polled.push(PollFd::from_borrowed_fd(controls.descriptor(), PollFlags::IN));
         }
         for (number, process) in self.processes.iter().enumerate() {
+            let Some(process) = process else { continue };
             if let Some((fd, writes)) = process.channel.descriptor() {
                 let mut events = PollFlags::IN;
                 events.set(PollFlags::OUT, writes);
@@ -258,7 +269,9 @@ impl Shell<'_> {
             }
             Source::Controls => self.take_questions(),
             Source::Channel(number) => {
-                self.processes[number].channel.flush();
+                if let Some(process) = &mut self.processes[number] {
+                    process.channel.flush();
+                }
                 self.listen(number);
             }
             Source::Output(number, stream) => self.read_output(number, stream),
@@ -276,7 +289,9 @@ impl Shell<'_> {
 
     fn listen(&mut self, number: usize) {
         let mut heard = Vec::new();
-        self.processes[number].channel.read(|news| heard.push(news));
+        if let Some(process) = &mut self.processes[number] {
+            process.channel.read(|news| heard.push(news));
+        }
         for news in heard {
             self.step(match news {
                 Heard::Message(message) => Input::Message(number, message),
@@ -288,9 +303,9 @@ impl Shell<'_> {
 
     fn read_output(&mut self, number: usize, stream: Stream) {
         let mut lines = Vec::new();
-        self.processes[number]
-            .pipe(stream)
-            .read(&mut |line| lines.push(line));
+        if let Some(process) = &mut self.processes[number] {
+            process.pipe(stream).read(&mut |line| lines.push(line));
+        }
         for line in lines {
             self.step(Input::Printed(number, stream, line));
         }
@@ -301,7 +316,8 @@ impl Shell<'_> {
             if self.ended[number] {
                 continue;
             }
-            if let Some(exit) = self.processes[number].exit() {
+            if let Some(exit) = self.processes[number].as_ref().and_then(Process::exit) {
+                let exit = self.explained(exit);
                 self.ended[number] = true;
                 // What it wrote before it ended comes first.
                 self.read_output(number, Stream::Stdout);
@@ -312,22 +328,73 @@ impl Shell<'_> {
         }
     }
 
+    /// Whether it was the kernel who killed it.
+    fn explained(&mut self, exit: Exit) -> Exit {
+        if exit != Exit::Signal(Signal::KILL.as_raw()) {
+            return exit;
+        }
+        let before = std::mem::replace(&mut self.oom_kills, machine::oom_kills());
+        if before.is_some() && self.oom_kills > before {
+            Exit::OutOfMemory
+        } else {
+            exit
+        }
+    }
+
     fn step(&mut self, input: Input) {
-        for effect in self.supervisor.step(input, monotonic_ns()) {
-            match effect {
-                Effect::Send(number, message) => self.processes[number].channel.send(&message),
-                Effect::Kill(number) => self.processes[number].kill(),
-                Effect::Reap(number) => self.processes[number].reap(),
-                Effect::Emit(event) => self.sink.emit(event),
-                Effect::Answer(answer) => {
-                    if let Some(request) = self.asking.take() {
-                        request.answer(answer);
-                    }
-                }
-                Effect::Suspend => self.sleeps = true,
-                Effect::Finish(outcome) => self.outcome = Some(outcome),
+        // What a step asks for may be answered at once, but only after all of it was done.
+        let mut answer = Some(input);
+        while let Some(input) = answer.take() {
+            for effect in self.supervisor.step(input, monotonic_ns()) {
+                answer = self.carry_out(effect).or(answer);
             }
         }
+    }
+
+    fn carry_out(&mut self, effect: Effect) -> Option<Input> {
+        match effect {
+            Effect::Spawn(number, place) => return Some(self.spawn(number, place)),
+            Effect::Send(number, message) => {
+                if let Some(process) = &mut self.processes[number] {
+                    process.channel.send(&message);
+                }
+            }
+            Effect::Kill(number) => {
+                if let Some(process) = &self.processes[number] {
+                    process.kill();
+                }
+            }
+            Effect::Reap(number) => {
+                if let Some(process) = &mut self.processes[number] {
+                    process.reap();
+                }
+            }
+            Effect::Emit(event) => self.sink.emit(event),
+            Effect::Answer(answer) => {
+                if let Some(request) = self.asking.take() {
+                    request.answer(answer);
+                }
+            }
+            Effect::Suspend => self.sleeps = true,
+            Effect::Finish(outcome) => self.outcome = Some(outcome),
+        }
+        None
+    }
+
+    fn spawn(&mut self, number: usize, place: usize) -> Input {
+        let spawned = Process::spawn(self.settings, number_of(place));
+        self.places.push(place);
+        self.ended.push(false);
+        let (process, input) = match spawned {
+            Ok(process) => {
+                let pid = process.id();
+                (Some(process), Input::Spawned(number, pid))
+            }
+            Err(error) => (None, Input::SpawnFailed(number, why_not(&error))),
+        };
+        self.processes.push(process);
+        debug_assert_eq!(number + 1, self.processes.len(), "workers are started in order");
+        input
     }
 
     /// Reads what the workers printed last; not for ever, for a grandchild may hold a pipe open.
@@ -338,7 +405,7 @@ impl Shell<'_> {
         self.controls = None;
         let until_ns = monotonic_ns().saturating_add(patience_ns);
         let mut wait_ns = patience_ns;
-        while wait_ns > 0 && self.processes.iter().any(Process::prints) {
+        while wait_ns > 0 && self.processes.iter().flatten().any(Process::prints) {
             // Where even the wait fails, the last lines are not worth the result of the run.
             for source in self.ready(wait_ns).unwrap_or_default() {
                 if let Source::Output(number, stream) = source {
@@ -355,9 +422,12 @@ impl Shell<'_> {
 
     /// Tells the sink what a pipe gives, past the supervisor, who is done.
     fn print(&mut self, number: usize, stream: Stream, act: fn(&mut Pipe, &mut dyn FnMut(String))) {
-        let worker = u32::try_from(number).expect("workers number far below 2^32");
+        let worker = number_of(self.places[number]);
         let (sink, epoch) = (self.sink, self.epoch);
-        act(self.processes[number].pipe(stream), &mut |line| {
+        let Some(process) = &mut self.processes[number] else {
+            return;
+        };
+        act(process.pipe(stream), &mut |line| {
             sink.emit(RunEvent::Output {
                 worker,
                 stream,
@@ -366,6 +436,18 @@ impl Shell<'_> {
                 line,
             });
         });
+    }
+}
+
+fn number_of(place: usize) -> u32 {
+    u32::try_from(place).expect("workers number far below 2^32")
+}
+
+/// Without the worker's number and its program, which everybody knows by now.
+fn why_not(error: &ManagerError) -> String {
+    match error {
+        ManagerError::Spawn { source, .. } => source.to_string(),
+        ManagerError::NoCommand | ManagerError::System { .. } => error.to_string(),
     }
 }
 

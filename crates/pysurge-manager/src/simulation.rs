@@ -1,11 +1,13 @@
-//! The supervisor under seeded faults, in simulated time: thousands of runs with workers that die, hang, lie and linger, and pauses,
-//! scales, suspensions and requests to stop at any instant. Whatever they do, the run ends in time, once, with every worker
-//! reaped and every iteration told of in exactly one way, as many as the plan has with what was changed. A failing seed is printed;
-//! `replay` runs it alone.
+//! The supervisor under seeded faults, in simulated time: thousands of runs with workers that die, stall, freeze, hang, lie, linger and hear
+//! late of what they are dealt, with replacements that do the same or cannot even be started, and with pauses, scales, suspensions and
+//! requests to stop at any instant. Whatever they do, the run ends in time, once, with every worker reaped and every iteration told of in
+//! exactly one way, as many as the plan has with what was changed; every arrival is in exactly one worker's hand. A failing seed is printed;
+//! `PYSURGE_SEED=N` and the test `replay` run it alone. `PYSURGE_SEEDS=N` simulates so many.
 
 mod cast;
 mod checks;
 mod feed;
+mod hands;
 
 use crate::clock::Epoch;
 use crate::limits::Limits;
@@ -13,9 +15,10 @@ use crate::outcome::Outcome;
 use crate::settings::{Deadlines, Mission};
 use crate::supervisor::{Effect, Input, Orders, Supervisor};
 use crate::worker::Exit;
-use cast::{Dice, cast_actors, cast_looks, cast_plan, cast_requests, samples_of};
+use cast::{Dice, cast_actor, cast_looks, cast_plan, cast_requests, samples_of};
 use checks::{Reached, check};
 use feed::Feed;
+use hands::Hands;
 use pysurge_core::control::{Answer, State};
 use pysurge_core::event::{RunEvent, Stream};
 use pysurge_core::measure::Measures;
@@ -23,15 +26,16 @@ use pysurge_core::plan::{Plan, TestPlan};
 use pysurge_core::schedule::{Change, Course};
 use pysurge_core::series::Row;
 use pysurge_core::wire::{
-    FromWorker, Hello, IterationRecord, LoadError, LoadFault, PROTOCOL, Rehearsed, Snapshot, Start,
-    StartupError, Stop, TestInfo, TestSnapshot, ToWorker,
+    Deal, FromWorker, Frozen, Hello, IterationRecord, LoadError, LoadFault, PROTOCOL, Rehearsed, Snapshot,
+    Start, StartupError, Stop, TestInfo, TestSnapshot, ToWorker,
 };
 use pysurge_core::{NANOS_PER_SEC, VERSION};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::sync::Arc;
 
-const SEEDS: u64 = 4_000;
+/// Simulated runs.
+const SEEDS: u64 = 10_000;
 const MS: u64 = 1_000_000;
 
 /// The seed of a run that panics.
@@ -61,10 +65,20 @@ enum Fault {
     HangsAtItsExit,
     TellsOfNoTest,
     TellsUnasked,
+    Stalls,
+    Freezes,
+    TellsTheImpossible,
 }
 
-const FAULTS: [Fault; 12] = [
+const FAULTS: [Fault; 18] = [
+    // Most of what happens happens to processes.
     Fault::Dies,
+    Fault::Dies,
+    Fault::Dies,
+    Fault::Dies,
+    Fault::Stalls,
+    Fault::Freezes,
+    Fault::TellsTheImpossible,
     Fault::FallsSilent,
     Fault::SendsGarbage,
     Fault::SkipsASnapshot,
@@ -84,6 +98,12 @@ const FAULTS: [Fault; 12] = [
     reason = "independent facts, each a fault of its own"
 )]
 struct Actor {
+    /// Its place in the run.
+    slot: usize,
+    /// How many were there before.
+    life: u32,
+    /// Its process could not be made.
+    unborn: bool,
     fault: Fault,
     fault_at: u64,
     said: u64,
@@ -93,6 +113,7 @@ struct Actor {
     held_open: bool,
     /// Its channel keeps order.
     last_delivery_ns: u64,
+    last_receipt_ns: u64,
     tests: usize,
     run: Option<ActorRun>,
     last_stop: Option<Stop>,
@@ -106,12 +127,16 @@ struct ActorRun {
     course: Course,
     sequence: u64,
     used_ns: u64,
+    /// New deals that it has heeded.
+    deals: u32,
 }
 
 /// What the future holds.
 #[derive(Debug)]
 enum Event {
     Input(Input),
+    /// A message reaches a worker.
+    Receipt(usize, ToWorker),
     /// A worker takes its next snapshot.
     Snapshot(usize),
     /// A worker comes to the end of its iterations.
@@ -128,6 +153,14 @@ struct World<'a> {
     future: BinaryHeap<Reverse<(u64, u64)>>,
     events: HashMap<u64, Event>,
     actors: Vec<Actor>,
+    /// Who has which arrivals.
+    hands: Hands,
+    /// What the effects of a step answer themselves.
+    answered: Vec<Input>,
+    /// How many out of a hundred workers that replace others have a fault.
+    faulty: u64,
+    /// Somebody heard of a change or a deal after it was to hold.
+    heard_late: bool,
     outcome: Option<Outcome>,
     started: u32,
     /// The start of the run, once it is known.
@@ -158,9 +191,9 @@ impl World<'_> {
 
     /// Mostly quick, sometimes slow, seldom beyond any deadline.
     fn latency_ns(&mut self) -> u64 {
-        match self.dice.roll(60) {
+        match self.dice.roll(300) {
             0 => self.dice.roll(400_000) * MS,
-            1..=4 => self.dice.roll(3_000) * MS,
+            1..=14 => self.dice.roll(3_000) * MS,
             _ => self.dice.roll(2_000_000),
         }
     }
@@ -172,7 +205,7 @@ impl World<'_> {
         self.later(at_ns, Event::Input(input));
     }
 
-    fn say(&mut self, number: usize, message: FromWorker) {
+    fn say(&mut self, number: usize, mut message: FromWorker) {
         let latency_ns = self.latency_ns();
         let actor = &mut self.actors[number];
         if actor.dead || actor.silent {
@@ -210,6 +243,27 @@ impl World<'_> {
                     let strange = FromWorker::Iterations(vec![strange]);
                     self.deliver(number, Input::Message(number, strange), latency_ns);
                 }
+                Fault::Stalls => {
+                    // Stopped, and perhaps continued in time.
+                    let latency_ns = latency_ns + self.dice.roll(20_000) * MS;
+                    return self.deliver(number, Input::Message(number, message), latency_ns);
+                }
+                Fault::Freezes => {
+                    let frozen = Frozen {
+                        held_ns: 10 * NANOS_PER_SEC,
+                        stacks: "File \"a.py\", line 1".to_owned(),
+                    };
+                    let frozen = Input::Message(number, FromWorker::Frozen(frozen));
+                    self.deliver(number, frozen, latency_ns);
+                }
+                Fault::TellsTheImpossible => {
+                    if let FromWorker::Snapshot(snapshot) = &mut message
+                        && let Some(test) = snapshot.tests.first_mut()
+                    {
+                        test.measured.planned = u64::MAX - 5;
+                        test.in_flight = u32::MAX;
+                    }
+                }
                 Fault::None
                 | Fault::FailsToLoad
                 | Fault::FailsToStartUp
@@ -239,6 +293,22 @@ impl World<'_> {
         self.later(at_ns, Event::Input(Input::Exited(number, exit)));
     }
 
+    /// A message is on its way to a worker. A new deal is often heard of late, and what comes after it with it.
+    fn send(&mut self, number: usize, message: ToWorker) {
+        let delay_ns = match (&message, self.dice.roll(20)) {
+            (ToWorker::Deal(_), 0) => self.dice.roll(3_000) * MS,
+            (ToWorker::Deal(_), 1..8) => self.dice.roll(50) * MS,
+            _ => 0,
+        };
+        let actor = &mut self.actors[number];
+        let at_ns = actor.last_receipt_ns.max(self.now_ns + delay_ns);
+        if at_ns == self.now_ns {
+            return self.take(number, message);
+        }
+        actor.last_receipt_ns = at_ns;
+        self.later(at_ns, Event::Receipt(number, message));
+    }
+
     /// A worker takes a message.
     fn take(&mut self, number: usize, message: ToWorker) {
         if self.actors[number].dead {
@@ -247,7 +317,7 @@ impl World<'_> {
         let (fault, tests) = (self.actors[number].fault, self.actors[number].tests);
         match message {
             ToWorker::Load(load) => {
-                assert_eq!(load.worker as usize, number);
+                assert_eq!(load.worker as usize, self.actors[number].slot);
                 let error = LoadError {
                     fault: LoadFault::Import,
                     message: "m".into(),
@@ -304,21 +374,29 @@ impl World<'_> {
             }
             ToWorker::Start(start) => self.start(number, start),
             ToWorker::Change(change) => self.change(number, change),
-            ToWorker::Deal(_) => {}
+            ToWorker::Deal(deals) => self.deal(number, &deals),
             ToWorker::Stop(stop) => self.stop(number, stop),
         }
     }
 
     fn start(&mut self, number: usize, start: Start) {
-        assert!(start.at_ns > self.now_ns, "a start in the past");
+        let replaces = self.actors[number].life > 0;
+        assert!(replaces || start.at_ns > self.now_ns, "a start in the past");
+        assert!(replaces || start.changes.is_empty(), "changes before the start");
+        let mut course = Course::default();
+        for change in &start.changes {
+            course.apply(*change);
+        }
         let run = ActorRun {
-            feeds: Feed::of_all(self.plan, &start),
-            course: Course::default(),
+            feeds: Feed::of_all(self.plan, &start, &course),
+            course,
             sequence: 0,
             used_ns: 3 * NANOS_PER_SEC,
+            deals: 0,
             start,
         };
-        let first_ns = run.start.at_ns + NANOS_PER_SEC;
+        let seconds = self.now_ns.saturating_sub(run.start.at_ns) / NANOS_PER_SEC;
+        let first_ns = run.start.at_ns + (seconds + 1) * NANOS_PER_SEC;
         self.actors[number].run = Some(run);
         self.later(first_ns, Event::Snapshot(number));
     }
@@ -329,14 +407,30 @@ impl World<'_> {
         let Some(run) = &mut actor.run else {
             panic!("a change before the start");
         };
-        assert!(
-            run.start.at_ns + change.at_ns > self.now_ns,
-            "a change for an instant that has passed"
-        );
+        let is_late = run.start.at_ns + change.at_ns <= self.now_ns;
+        let was_delayed = actor.last_receipt_ns >= self.now_ns;
+        assert!(!is_late || was_delayed, "a change for an instant that has passed");
+        self.heard_late |= is_late;
         assert!(change.at_ns >= run.course.now().at_ns, "a change before another");
         run.course.apply(change);
         for feed in run.feeds.iter_mut().flatten() {
             feed.change(change, &run.course);
+        }
+    }
+
+    fn deal(&mut self, number: usize, deals: &[Option<Deal>]) {
+        let actor = &mut self.actors[number];
+        assert!(actor.last_stop.is_none(), "a deal after a stop");
+        let Some(run) = &mut actor.run else {
+            panic!("a deal before the start");
+        };
+        run.deals += 1;
+        let until_ns = run.course.plan_ns(self.now_ns.saturating_sub(run.start.at_ns));
+        for (feed, deal) in run.feeds.iter_mut().zip(deals) {
+            if let Some(deal) = deal {
+                let feed = feed.as_mut().expect("it runs the test");
+                self.heard_late |= feed.deal(deal, &run.course, until_ns);
+            }
         }
     }
 
@@ -381,6 +475,7 @@ impl World<'_> {
             cpu_ns: run.used_ns,
             gil_wait_ns: run.used_ns / 8,
             iterations_untold: sequence,
+            deals: run.deals,
             ..Snapshot::default()
         }
     }
@@ -402,6 +497,12 @@ impl World<'_> {
     fn happen(&mut self, event: Event) -> Option<Input> {
         match event {
             Event::Input(input) => return Some(input),
+            Event::Receipt(number, message) => {
+                if let ToWorker::Stop(stop) = &message {
+                    self.heard_late |= stop.plan_ends_ns < self.now_ns;
+                }
+                self.take(number, message);
+            }
             Event::Snapshot(number) => {
                 let actor = &self.actors[number];
                 if !actor.dead && actor.last_stop.is_none() {
@@ -455,13 +556,47 @@ impl World<'_> {
         slept_ns
     }
 
+    /// Steps an input, and what the effects of it answer at once.
+    fn step(&mut self, supervisor: &mut Supervisor, input: Input) {
+        self.answered.push(input);
+        while !self.answered.is_empty() {
+            let input = self.answered.remove(0);
+            let effects = supervisor.step(input, self.now_ns);
+            self.hands.note(&effects);
+            for effect in effects {
+                self.carry_out(effect);
+            }
+        }
+    }
+
+    /// Another worker is started in a place.
+    fn spawn(&mut self, number: usize, slot: usize) {
+        assert_eq!(number, self.actors.len(), "workers are numbered as they come");
+        let before = self.actors.iter().filter(|actor| actor.slot == slot).count();
+        let life = u32::try_from(before).unwrap();
+        let mut actor = cast_actor(&mut self.dice, self.faulty, slot, life, self.plan.tests.len());
+        actor.unborn = self.dice.one_in(8);
+        let unborn = actor.unborn;
+        self.actors.push(actor);
+        if unborn {
+            let why = "no process is to be had".to_owned();
+            self.answered.push(Input::SpawnFailed(number, why));
+            return;
+        }
+        let pid = 1_000 + u32::try_from(number).unwrap();
+        self.answered.push(Input::Spawned(number, pid));
+        self.say(number, hello(pid));
+    }
+
     fn carry_out(&mut self, effect: Effect) {
         assert!(self.outcome.is_none(), "an effect after the finish: {effect:?}");
         match effect {
+            Effect::Spawn(number, slot) => self.spawn(number, slot),
             Effect::Send(number, message) => {
                 assert_eq!(self.actors[number].reaped, 0, "a message to the dead");
-                self.take(number, message);
+                self.send(number, message);
             }
+            Effect::Kill(number) if self.actors[number].unborn => {}
             Effect::Kill(number) => {
                 assert_eq!(self.actors[number].reaped, 0, "a kill after the reaping");
                 // Now and then a process is in a wait that nothing ends.
@@ -510,6 +645,8 @@ struct Simulated {
     slept: bool,
     rows: usize,
     iterations: u32,
+    notices: Vec<String>,
+    heard_late: bool,
 }
 
 fn simulate(seed: u64) -> Simulated {
@@ -528,11 +665,20 @@ fn simulate(seed: u64) -> Simulated {
         1
     };
     let began_ns = 1_000 * NANOS_PER_SEC;
-    let actors = cast_actors(&mut dice, workers, plan.tests.len());
+    let faulty = dice.roll(4) * 25;
+    let tests = plan.tests.len();
+    let actors =
+        (0..usize::try_from(workers).unwrap()).map(|slot| cast_actor(&mut dice, faulty, slot, 0, tests));
+    let actors = actors.collect();
+    let faulty_later = dice.roll(5) * 25;
     let (iterations, require_valid) = (dice.one_in(3), dice.one_in(3));
     let rehearsal = mission == Mission::Run && dice.one_in(3);
     let mut world = World {
         actors,
+        hands: Hands::new(tests),
+        answered: Vec::new(),
+        faulty: faulty_later,
+        heard_late: false,
         dice,
         plan: &plan,
         now_ns: began_ns,
@@ -575,14 +721,7 @@ fn simulate(seed: u64) -> Simulated {
     let pids: Vec<u32> = (0..u32::try_from(workers).unwrap()).map(|n| 100 + n).collect();
     let mut supervisor = Supervisor::new(orders, &pids, began_ns);
     for (number, &pid) in pids.iter().enumerate() {
-        let hello = Hello {
-            protocol: PROTOCOL,
-            version: VERSION.into(),
-            pid,
-            python: "3".into(),
-            free_threaded: false,
-        };
-        world.say(number, FromWorker::Hello(hello));
+        world.say(number, hello(pid));
     }
     cast_looks(&mut world, began_ns);
     let last_request_ns = cast_requests(&mut world, began_ns);
@@ -595,7 +734,19 @@ fn simulate(seed: u64) -> Simulated {
         slept: world.slept_ns > 0,
         rows: world.rows.len(),
         iterations: world.iterations,
+        notices: world.notices,
+        heard_late: world.heard_late,
     }
+}
+
+fn hello(pid: u32) -> FromWorker {
+    FromWorker::Hello(Hello {
+        protocol: PROTOCOL,
+        version: VERSION.into(),
+        pid,
+        python: "3".into(),
+        free_threaded: false,
+    })
 }
 
 fn in_words(answer: &Answer) -> String {
@@ -634,16 +785,12 @@ fn play(world: &mut World<'_>, supervisor: &mut Supervisor, last_ns: u64) {
         };
         if let Some(input) = input {
             world.asked += u32::from(matches!(input, Input::Asked(..)));
-            for effect in supervisor.step(input, world.now_ns) {
-                world.carry_out(effect);
-            }
+            world.step(supervisor, input);
             assert_eq!(world.asked, 0, "a question without its answer");
         }
         if std::mem::take(&mut world.sleeps) && world.outcome.is_none() {
             let slept_ns = world.sleep();
-            for effect in supervisor.step(Input::Woken { slept_ns }, world.now_ns) {
-                world.carry_out(effect);
-            }
+            world.step(supervisor, Input::Woken { slept_ns });
         }
         assert!(
             world.now_ns <= last_ns + world.slept_ns,
@@ -663,63 +810,38 @@ fn last_deadline_ns(began_ns: u64, last_request_ns: u64, plan: &Plan, deadlines:
     (began_ns + starting).max(last_request_ns) + running + ending + dying
 }
 
+/// Threads that share out the seeds.
+const PARTS: u64 = 4;
+
 #[test]
 fn whatever_happens_the_run_ends_in_time_and_tells_everything() {
+    #[expect(clippy::disallowed_methods, reason = "whoever types it wants it")]
+    let asked = std::env::var("PYSURGE_SEEDS").ok();
+    let seeds = asked.map_or(SEEDS, |seeds| seeds.parse().expect("a number"));
     let mut reached = Reached::default();
-    for seed in 0..SEEDS {
-        reached.note(&simulate(seed));
-    }
-    for what in [
-        "Some(Duration)",
-        "Some(Iterations)",
-        "Some(Threshold)",
-        "Some(Signal)",
-        "Some(SecondSignal)",
-        "Some(WorkersLost)",
-        "None",
-        "exit code Some(0)",
-        "exit code Some(2)",
-        "exit code Some(3)",
-        "exit code Some(4)",
-        "exit code Some(130)",
-        "Done",
-        "Killed",
-        "Lost",
-        "aborted by a worker",
-        "load failed",
-        "Aborted(Signal)",
-        "Checked { passed: false }",
-        "Checked { passed: true }",
-        "planned",
-        "collected",
-        "rehearsal failed",
-        "paused",
-        "slept",
-        "warmed up",
-        "changed, then Some(Duration)",
-        "changed, then Some(Iterations)",
-        "changed, then Some(Signal)",
-        "changed, then Some(SecondSignal)",
-        "answered Starting",
-        "answered Running",
-        "answered Paused",
-        "answered Stopping",
-        "answered NotStarted",
-        "rows",
-        "single iterations",
-        "threshold Passed",
-        "threshold Failed",
-        "threshold NoData",
-        "threshold Pending",
-        "CPU shares",
-        "the machine's CPU share",
-    ] {
-        let times = reached.0.get(what).copied().unwrap_or(0);
-        assert!(times > 0, "{what} was never reached: {reached:#?}");
+    std::thread::scope(|scope| {
+        let part = |part| {
+            move || {
+                let mut reached = Reached::default();
+                for seed in (part..seeds).step_by(usize::try_from(PARTS).unwrap()) {
+                    reached.note(&simulate(seed));
+                }
+                reached
+            }
+        };
+        let parts: Vec<_> = (0..PARTS).map(|number| scope.spawn(part(number))).collect();
+        for part in parts {
+            reached.merge(part.join().expect("a seed failed"));
+        }
+    });
+    if seeds >= SEEDS {
+        reached.assert_all();
     }
 }
 
 #[test]
 fn replay() {
-    simulate(0);
+    #[expect(clippy::disallowed_methods, reason = "whoever types it wants it")]
+    let seed = std::env::var("PYSURGE_SEED").ok();
+    simulate(seed.map_or(0, |seed| seed.parse().expect("a number")));
 }

@@ -14,19 +14,22 @@
 //! | `Done` | the exit of its process | `exit_ns` |
 //! | `Gone` | | |
 //!
-//! A `Stop` can be sent in any state from `Loading` on, and `Drained` answers it. Whoever dies before iterations started
-//! aborts the run; whoever dies later is lost alone. A worker is `Gone` when its process ended *and* its channel is read to
+//! A `Stop` can be sent in any state from `Loading` on, and `Drained` answers it. What follows when a worker fails stands in one table
+//! (`loss`): before iterations start it aborts the run; while the plan goes on, the others take over and another is led through the same
+//! states in its place (`replacing`); later it is only told of. A worker is `Gone` when its process ended *and* its channel is read to
 //! its end; where only one of the two comes, the other has `linger_ns`. The run is over when every worker is gone.
 
 mod control;
 mod ending;
 mod measuring;
+mod replacing;
 mod starting;
 #[cfg(test)]
 mod tests;
 
 use crate::clock::Epoch;
 use crate::limits::Limits;
+use crate::loss::WorkerError;
 use crate::machine::{MachineLook, MachineUse};
 use crate::outcome::{Abort, Outcome};
 use crate::settings::{Deadlines, Mission};
@@ -37,9 +40,9 @@ use pysurge_core::control::{Answer, Command, Refusal};
 use pysurge_core::event::{Actor, RunEvent, Severity, StopReason, Stream};
 use pysurge_core::plan::{Plan, SNAPSHOT_INTERVAL_NS};
 use pysurge_core::schedule::NOT_IN_SIGHT;
-use pysurge_core::span::format_span;
-use pysurge_core::summary::Status;
+use pysurge_core::summary::{Incident, Status};
 use pysurge_core::wire::{CollectedItem, FromWorker, LoadError, Stop, TestInfo, ToWorker};
+use replacing::Place;
 
 /// Progress is told so long after the second, when the workers have told theirs (they do so one after the other).
 const PROGRESS_LAG_NS: u64 = 150_000_000;
@@ -55,6 +58,10 @@ pub(crate) enum Input {
     Closed(usize),
     /// A worker's process ended; its channel may still hold messages.
     Exited(usize, Exit),
+    /// The process of a worker that was to be started was made.
+    Spawned(usize, u32),
+    /// It could not be made.
+    SpawnFailed(usize, String),
     /// A worker printed a line, through its pipe.
     Printed(usize, Stream, String),
     /// Ctrl+C, SIGTERM or the host asks to stop.
@@ -77,6 +84,8 @@ pub(crate) enum Input {
 /// What the shell has to do.
 #[derive(Debug)]
 pub(crate) enum Effect {
+    /// Start one more worker, the next in number, in this place; answered by [`Input::Spawned`] or [`Input::SpawnFailed`].
+    Spawn(usize, usize),
     /// Send a message to a worker; never waits.
     Send(usize, ToWorker),
     /// SIGKILL to a worker's process group.
@@ -183,7 +192,13 @@ enum Conclusion {
 #[derive(Debug)]
 pub(crate) struct Supervisor {
     orders: Orders,
+    /// All that were ever started, in that order: at first one for each place.
     workers: Vec<Worker>,
+    places: Vec<Place>,
+    /// What befell workers, in order.
+    incidents: Vec<Incident>,
+    /// New deals of the load so far.
+    deals: u32,
     phase: Phase,
     infos: Vec<TestInfo>,
     /// How often somebody asked to stop.
@@ -191,6 +206,8 @@ pub(crate) struct Supervisor {
     machine: MachineUse,
     /// When it was last looked at.
     looked_ns: u64,
+    /// The last step.
+    stepped_ns: u64,
     /// Ctrl+Z was pressed and this process is about to stop.
     suspending: Option<Suspending>,
     effects: Vec<Effect>,
@@ -207,12 +224,19 @@ impl Supervisor {
         };
         Self {
             orders,
-            workers: pids.iter().map(|&pid| Worker::new(pid, hello_by_ns)).collect(),
+            workers: (0..)
+                .zip(pids)
+                .map(|(slot, &pid)| Worker::new(slot, 0, pid, hello_by_ns))
+                .collect(),
+            places: pids.iter().map(|_| Place::default()).collect(),
+            incidents: Vec::new(),
+            deals: 0,
             phase: Phase::Loading,
             infos: Vec::new(),
             stop_requests: 0,
             machine: MachineUse::default(),
             looked_ns: now_ns,
+            stepped_ns: now_ns,
             suspending: None,
             effects: vec![Effect::Emit(opened)],
         }
@@ -221,13 +245,16 @@ impl Supervisor {
     /// Takes one input and gives what is to be done, in order.
     pub(crate) fn step(&mut self, input: Input, now_ns: u64) -> Vec<Effect> {
         if !matches!(self.phase, Phase::Over) {
+            self.listen_on(now_ns);
             match input {
                 Input::Message(worker, message) => self.heard(worker, message, now_ns),
                 Input::Garbage(worker, error) => {
-                    self.break_off(worker, &format!("sent garbage ({error})"), now_ns);
+                    self.break_off(worker, WorkerError::Garbage(error), now_ns);
                     self.channel_closed(worker, now_ns);
                 }
                 Input::Closed(worker) => self.channel_closed(worker, now_ns),
+                Input::Spawned(worker, pid) => self.workers[worker].pid = pid,
+                Input::SpawnFailed(worker, why) => self.spawn_failed(worker, why, now_ns),
                 Input::Exited(worker, exit) => self.process_exited(worker, exit, now_ns),
                 Input::Printed(worker, stream, line) => {
                     let wall_ns = self.orders.epoch.wall_of(now_ns);
@@ -288,20 +315,25 @@ impl Supervisor {
             return;
         }
         let worker = &mut self.workers[number];
-        if worker.killed.is_some() || worker.state == State::Gone {
+        // What was taken over is not told twice.
+        if worker.killed.is_some() || worker.lost.is_some() || worker.state == State::Gone {
             return;
         }
-        if worker.heard_ns != NEVER {
-            worker.heard_ns = now_ns;
+        worker.silent_ns = 0;
+        if std::mem::take(&mut worker.silence_told) {
+            let text = format!("{} tells again", self.name(number));
+            self.notice(Severity::Info, text);
         }
+        let worker = &self.workers[number];
         let (state, stopped) = (worker.state, worker.stopped);
         match (state, message) {
             (State::Greeting, FromWorker::Hello(hello)) => self.greeted(number, &hello, now_ns),
             (State::Loading, FromWorker::Collected(collected)) if self.orders.mission == Mission::Collect => {
                 self.collected(number, collected, now_ns);
             }
-            (State::Loading, FromWorker::Loaded(loaded)) => self.loaded(number, loaded),
-            (State::Preparing, FromWorker::Prepared(errors)) => self.prepared(number, errors),
+            (_, FromWorker::Frozen(frozen)) => self.frozen(number, frozen, now_ns),
+            (State::Loading, FromWorker::Loaded(loaded)) => self.loaded(number, loaded, now_ns),
+            (State::Preparing, FromWorker::Prepared(errors)) => self.prepared(number, errors, now_ns),
             (State::Rehearsing, FromWorker::Rehearsed(rehearsed)) => {
                 self.rehearsed(number, rehearsed, now_ns);
             }
@@ -323,8 +355,8 @@ impl Supervisor {
                 self.wait(number, State::Done, self.orders.deadlines.exit_ns, now_ns);
             }
             (state, message) => {
-                let what = format!("sent {} while {state:?}", name_of(&message));
-                self.break_off(number, &what, now_ns);
+                let message = name_of(&message);
+                self.break_off(number, WorkerError::WrongMessage { message, state }, now_ns);
             }
         }
     }
@@ -333,8 +365,9 @@ impl Supervisor {
         if let Phase::Running(running) = &mut self.phase {
             running.totals.drained(number);
         }
-        self.workers[number].last_iteration_ns = Some(now_ns);
-        self.workers[number].heard_ns = NEVER;
+        if self.workers[number].fired {
+            self.workers[number].last_iteration_ns = Some(now_ns);
+        }
         let patience_ns = self.orders.deadlines.shutdown_ns + self.orders.deadlines.margin_ns;
         self.wait(number, State::Drained, patience_ns, now_ns);
     }
@@ -342,7 +375,7 @@ impl Supervisor {
     fn printed(&mut self, number: usize, stream: Stream, thread: Option<String>, wall_ns: u64, line: String) {
         self.workers[number].printed(stream, &line);
         self.emit(RunEvent::Output {
-            worker: number_of(number),
+            worker: self.place_of(number),
             stream,
             thread,
             wall_ns,
@@ -391,26 +424,7 @@ impl Supervisor {
             let summary = self.summary(Status::Running, now_ns);
             self.emit(RunEvent::Progress(Box::new(summary)));
         }
-        self.warn_of_silence(now_ns);
-    }
-
-    fn warn_of_silence(&mut self, now_ns: u64) {
-        let silence_ns = self.orders.deadlines.silence_ns;
-        for number in 0..self.workers.len() {
-            let worker = &mut self.workers[number];
-            let silent = worker.state == State::Running
-                && worker.listens()
-                && now_ns >= worker.heard_ns.saturating_add(silence_ns);
-            if silent {
-                worker.heard_ns = NEVER;
-                let text = format!(
-                    "{} told nothing for {}: user code may hold the interpreter",
-                    self.name(number),
-                    format_span(silence_ns)
-                );
-                self.notice(Severity::Warning, text);
-            }
-        }
+        self.watch_silence(now_ns);
     }
 
     // Small change.
@@ -443,7 +457,18 @@ impl Supervisor {
 
     /// Who a worker is, as the subject of a sentence; for people they are numbered from 1, as in their log lines.
     fn name(&self, number: usize) -> String {
-        format!("worker {} (pid {})", number + 1, self.workers[number].pid)
+        let Worker { slot, life, pid, .. } = self.workers[number];
+        let place = slot + 1;
+        match (life, pid) {
+            (0, _) => format!("worker {place} (pid {pid})"),
+            (_, 0) => format!("worker {place}, replacement {life},"),
+            _ => format!("worker {place}, replacement {life} (pid {pid})"),
+        }
+    }
+
+    /// The number of a worker's place, as events tell it.
+    fn place_of(&self, number: usize) -> u32 {
+        number_of(self.workers[number].slot)
     }
 
     fn send(&mut self, number: usize, message: ToWorker) {

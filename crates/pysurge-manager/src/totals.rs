@@ -1,12 +1,13 @@
 //! What the workers told, added up: per test the measures and how its planned iterations ended, the warm-up by itself.
 //! Pure: instants are given, nothing is decided here.
 //!
-//! A test's iterations are shared out. A share is *live* while its worker may still tell of it, *told* once the worker drained,
-//! *lost* once it died before that: whatever such a share had planned up to the end of the plan and had not told is lost. In
-//! the open model the schedule says what was planned; in the closed model only the worker can, but for a number of
-//! iterations that it was dealt. At the end every account balances; where a worker's own figures do not add up, the
+//! A test's iterations are shared out, and dealt anew when a worker is lost or replaced (`dealing`). A share is *live* while its worker may
+//! still tell of it, *told* once the worker drained, *lost* once it died before that: whatever such a share had planned, up to the end of
+//! the plan or the arrival from which on others took over, and had not told is lost. In the open model the schedule says what was planned;
+//! in the closed model only the worker can, but for a number of iterations that it was dealt. At the end every account balances; where a worker's own figures do not add up, the
 //! difference is made visible as an inconsistency and never hidden.
 
+mod dealing;
 mod judging;
 mod pace;
 mod rows;
@@ -14,20 +15,22 @@ mod summing;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use dealing::NewDeals;
 pub(crate) use judging::Until;
 pub(crate) use pace::End;
 pub(crate) use rows::Closing;
 pub(crate) use summing::{Moment, seconds};
 
+use dealing::{Dealt, Part};
 use judging::Judging;
 use pace::Ends;
 use pysurge_core::account::Account;
 use pysurge_core::measure::Measures;
-use pysurge_core::plan::{ClosedModel, Model, Plan};
-use pysurge_core::schedule::{Change, Course, Schedule, Stripe};
-use pysurge_core::users::{Lot, share_of_iterations};
-use pysurge_core::wire::{Deal, IterationRecord, PartSnapshot, TestInfo, TestSnapshot};
+use pysurge_core::plan::{ClosedModel, Model, Plan, TestPlan};
+use pysurge_core::schedule::{Change, Course, Hand, Schedule, Stripe};
+use pysurge_core::wire::{IterationRecord, PartSnapshot, TestInfo, TestSnapshot};
 use rows::Rows;
+use std::collections::BTreeSet;
 use std::ops::AddAssign;
 
 /// How far the worker of a share has got with telling.
@@ -48,8 +51,12 @@ struct Parts<T> {
 /// One worker's part of a test.
 #[derive(Debug)]
 struct Share {
-    stripe: Stripe,
+    /// The number that people know the worker by.
+    slot: usize,
+    part: Part,
     fate: Fate,
+    /// Its worker is lost, and others took over what could be; its fate is known once its process has ended.
+    gone: bool,
     /// As told, cumulative; `lost` is unused.
     told: Parts<Account>,
     /// Up to when it was told, run time.
@@ -62,6 +69,8 @@ struct Share {
     /// Its pool threads, and the most that it may have.
     threads: u32,
     max_threads: u32,
+    /// Iterations beyond their `max_duration`, cumulative.
+    overran: u64,
 }
 
 /// Where a test's iterations come from.
@@ -93,12 +102,15 @@ struct TestTotals {
     not_run: Option<String>,
     /// The last start after the end of the schedule, run time; 0 where there was none.
     late_start_ns: u64,
-    /// Per worker.
+    /// Per worker, in the order in which they were started.
     shares: Vec<Option<Share>>,
+    dealt: Dealt,
     measured: Measures,
     warmup: Measures,
     /// The most pool threads that were told at once while iterations counted, in all workers.
     most_threads: u32,
+    /// The most that all workers together were allowed at once.
+    most_max_threads: u32,
     /// The system refused to make a thread.
     threads_refused: bool,
     /// What the closed rows say was planned.
@@ -112,6 +124,8 @@ pub(crate) struct Totals {
     course: Course,
     /// Somebody ended the plan before it had ended by itself.
     cut: bool,
+    /// A worker is being started in the place of a lost one.
+    awaited: bool,
     rows: Rows,
     judging: Judging,
 }
@@ -135,10 +149,12 @@ impl Totals {
                 } else {
                     None
                 },
-                shares: shares_of(&able, workers),
+                shares: shares_of(&plan.tests[position], &able, workers),
+                dealt: Dealt::default(),
                 measured: Measures::default(),
                 warmup: Measures::default(),
                 most_threads: 0,
+                most_max_threads: 0,
                 threads_refused: false,
                 planned_in_rows: 0,
             }
@@ -147,6 +163,7 @@ impl Totals {
             tests: tests.collect(),
             course: Course::default(),
             cut: false,
+            awaited: false,
             rows: Rows::new(infos.len()),
             judging: Judging::new(plan),
         }
@@ -155,29 +172,6 @@ impl Totals {
     /// How many tests run somewhere.
     pub(crate) fn tests_run(&self) -> usize {
         self.tests.iter().filter(|test| test.runs()).count()
-    }
-
-    /// What a worker is to fire from the start on, per test.
-    pub(crate) fn deals_of(&self, worker: usize) -> Vec<Option<Deal>> {
-        let deal = |test: &TestTotals| {
-            let stripe = test.shares[worker].as_ref()?.stripe;
-            Some(match &test.origin {
-                Origin::Open { .. } => Deal::Arrivals { from: 0, stripe },
-                Origin::Closed {
-                    model, iterations, ..
-                } => Deal::Users {
-                    at_ns: 0,
-                    lot: Lot::at_start(model, stripe, *iterations),
-                },
-            })
-        };
-        self.tests.iter().map(deal).collect()
-    }
-
-    /// All stripes of each test.
-    pub(crate) fn stripes(&self) -> Vec<Vec<Stripe>> {
-        let of_test = |test: &TestTotals| test.shares.iter().flatten().map(|share| share.stripe).collect();
-        self.tests.iter().map(of_test).collect()
     }
 
     /// What was changed while the run went on.
@@ -215,7 +209,15 @@ impl Totals {
     }
 
     /// Adds what a worker measured up to an instant of run time. Says what is wrong where it cannot be: then nothing was added.
-    pub(crate) fn add(&mut self, worker: usize, tests: &[TestSnapshot], told_ns: u64) -> Result<(), String> {
+    ///
+    /// A worker that has not heard yet of all it was dealt cannot know that it is at its end.
+    pub(crate) fn hear(
+        &mut self,
+        worker: usize,
+        tests: &[TestSnapshot],
+        told_ns: u64,
+        knows_all: bool,
+    ) -> Result<(), String> {
         if tests.len() != self.tests.len() {
             return Err(format!(
                 "told of {} tests where there are {}",
@@ -225,6 +227,12 @@ impl Totals {
         }
         for (total, news) in self.tests.iter().zip(tests) {
             let parts = [&news.measured, &news.warmup];
+            if parts.into_iter().any(is_absurd) || news.overran > MOST {
+                return Err(format!(
+                    "told of more iterations of {} than there can be",
+                    total.info.label
+                ));
+            }
             let Some(share) = &total.shares[worker] else {
                 if parts.into_iter().any(says_something) {
                     return Err(format!("told of {}, which it does not run", total.info.label));
@@ -232,7 +240,8 @@ impl Totals {
                 continue;
             };
             let before = [&share.told.measured, &share.told.warmup];
-            if parts.into_iter().zip(before).any(takes_back) {
+            let takes_back = parts.into_iter().zip(before).any(takes_back) || news.overran < share.overran;
+            if takes_back {
                 return Err(format!("took back what it had told of {}", total.info.label));
             }
         }
@@ -244,12 +253,14 @@ impl Totals {
             add_part(&mut share.told.measured, &news.measured);
             add_part(&mut share.told.warmup, &news.warmup);
             share.told_ns = told_ns;
-            if news.ended {
+            if news.ended && knows_all {
                 share.ended_ns.get_or_insert(told_ns);
             }
             share.in_flight = u64::from(news.in_flight);
+            share.overran = news.overran;
             (share.threads, share.max_threads) = (news.threads, news.max_threads);
             let threads = total.threads();
+            total.most_max_threads = total.most_max_threads.max(total.max_threads());
             if self.course.plan_ns(told_ns) > total.measured_from_ns {
                 total.most_threads = total.most_threads.max(threads);
                 total.threads_refused |= news.threads_refused;
@@ -295,6 +306,9 @@ impl Totals {
                 share.fate = fate;
                 share.in_flight = 0;
                 share.threads = 0;
+                if fate == Fate::Lost {
+                    share.max_threads = 0;
+                }
                 share.lost_in_warmup = fate == Fate::Lost && plan_ns < test.warmup_ends_ns;
             }
         }
@@ -302,7 +316,7 @@ impl Totals {
 
     /// Every test's account, its plan counted up to an instant of plan time.
     fn accounts(&self, plan_ns: u64) -> Vec<Parts<Account>> {
-        let of_test = |test: &TestTotals| test.account(plan_ns, self.cut);
+        let of_test = |test: &TestTotals| test.account(plan_ns, self);
         self.tests.iter().map(of_test).collect()
     }
 
@@ -312,7 +326,7 @@ impl Totals {
         let mut found = Vec::new();
         for test in &self.tests {
             let label = &test.info.label;
-            let account = test.account(plan_ns, self.cut);
+            let account = test.account(plan_ns, self);
             for account in [account.measured, account.warmup] {
                 debug_assert!(account.balances(), "{label}: {account:?}");
                 if !account.balances() {
@@ -320,11 +334,12 @@ impl Totals {
                 }
             }
             let scheduled = test.scheduled(plan_ns);
-            for (worker, share) in test.shares.iter().enumerate() {
-                let told = share.as_ref().filter(|share| share.fate == Fate::Told);
-                let said = told.and_then(|share| share.contradiction(scheduled, self.course.is_unchanged()));
+            let unchanged = self.course.is_unchanged() && !test.dealt.is_anew();
+            for share in test.shares.iter().flatten() {
+                let told = (share.fate == Fate::Told).then_some(share);
+                let said = told.and_then(|share| share.contradiction(scheduled, unchanged));
                 if let Some(said) = said {
-                    found.push(format!("{label}: worker {} {said}", worker + 1));
+                    found.push(format!("{label}: worker {} {said}", share.slot + 1));
                 }
             }
         }
@@ -352,27 +367,36 @@ impl Origin {
     }
 }
 
-fn shares_of(able: &[bool], workers: usize) -> Vec<Option<Share>> {
+fn shares_of(test: &TestPlan, able: &[bool], workers: usize) -> Vec<Option<Share>> {
     let workers = u32::try_from(workers).expect("workers number far below 2^32");
     let mut next = 0;
-    let share = |&able: &bool| {
+    let share = |(slot, &able): (usize, &bool)| {
         able.then(|| {
             let worker = next;
             next += 1;
-            Share {
-                stripe: Stripe { worker, workers },
-                fate: Fate::Live,
-                told: Parts::default(),
-                told_ns: 0,
-                ended_ns: None,
-                lost_in_warmup: false,
-                in_flight: 0,
-                threads: 0,
-                max_threads: 0,
-            }
+            Share::new(slot, Part::at_start(test, Stripe { worker, workers }))
         })
     };
-    able.iter().map(share).collect()
+    able.iter().enumerate().map(share).collect()
+}
+
+/// More than any worker can have begun, taken or waited for: a hundred years of an iteration per microsecond. What is above it is broken off, so
+/// that sums over all workers stay far from their limits.
+const MOST: u64 = 1 << 52;
+
+fn is_absurd(news: &PartSnapshot) -> bool {
+    let measures = &news.measures;
+    [
+        news.planned,
+        news.dropped,
+        news.interrupted,
+        measures.passed,
+        measures.failed,
+        measures.busy_ns,
+        measures.busy_cpu_ns,
+    ]
+    .into_iter()
+    .any(|figure| figure > MOST)
 }
 
 fn says_something(news: &PartSnapshot) -> bool {
@@ -393,12 +417,13 @@ fn add_part(told: &mut Account, news: &PartSnapshot) {
 
 impl TestTotals {
     fn runs(&self) -> bool {
-        self.workers() > 0
+        self.shares.iter().any(Option::is_some)
     }
 
+    /// On how many workers it runs or ran; one and its replacement are one.
     fn workers(&self) -> u32 {
-        let first = self.shares.iter().flatten().next();
-        first.map_or(0, |share| share.stripe.workers)
+        let slots: BTreeSet<usize> = self.shares.iter().flatten().map(|share| share.slot).collect();
+        u32::try_from(slots.len()).expect("workers number far below 2^32")
     }
 
     /// What people know it by.
@@ -431,49 +456,33 @@ impl TestTotals {
         }
     }
 
-    fn account(&self, plan_ns: u64, cut: bool) -> Parts<Account> {
+    fn account(&self, plan_ns: u64, totals: &Totals) -> Parts<Account> {
         let scheduled = self.scheduled(plan_ns);
         let mut sum = Parts::<Account>::default();
         for share in self.shares.iter().flatten() {
-            let expected = match scheduled {
-                Some(scheduled) => scheduled.of(share.stripe),
-                None => self.dealt(share, cut),
-            };
+            let expected = share.expected(scheduled, totals.cut);
             sum.measured += share.account(share.told.measured, expected.measured);
             sum.warmup += share.account(share.told.warmup, expected.warmup);
         }
+        // What nobody took over, and nobody is to come for, is lost.
+        let left = if totals.awaited || totals.cut {
+            0
+        } else {
+            self.dealt.left()
+        };
+        let part = if self.dealt.was_left_in_warmup() {
+            &mut sum.warmup
+        } else {
+            &mut sum.measured
+        };
+        part.planned += left;
+        part.lost += left;
         sum
     }
 
-    /// What a worker's users had to do, as far as it is known: nobody but the worker can tell how many iterations users begin, unless
-    /// it was dealt a number of them and died before it had done them.
-    fn dealt(&self, share: &Share, cut: bool) -> Parts<u64> {
-        let mut expected = Parts {
-            measured: share.told.measured.planned,
-            warmup: share.told.warmup.planned,
-        };
-        if share.fate == Fate::Lost
-            && !cut
-            && let Some(dealt) = self.dealt_in_number(share)
-        {
-            let rest = dealt.saturating_sub(expected.measured + expected.warmup);
-            if share.lost_in_warmup {
-                expected.warmup += rest;
-            } else {
-                expected.measured += rest;
-            }
-        }
-        expected
-    }
-
-    /// How many iterations a worker's users share, where the config gives a number.
-    fn dealt_in_number(&self, share: &Share) -> Option<u64> {
-        match &self.origin {
-            Origin::Closed {
-                model, iterations, ..
-            } => iterations.map(|iterations| share_of_iterations(model, share.stripe, iterations)),
-            Origin::Open { .. } => None,
-        }
+    /// Iterations that ran longer than their `max_duration`.
+    fn overran(&self) -> u64 {
+        self.shares.iter().flatten().map(|share| share.overran).sum()
     }
 }
 
@@ -485,16 +494,57 @@ struct Scheduled {
 }
 
 impl Scheduled {
-    fn of(self, stripe: Stripe) -> Parts<u64> {
-        let warmup = stripe.share_of(self.warmup);
+    fn of(self, hand: &Hand) -> Parts<u64> {
+        let warmup = hand.share_of(self.warmup);
         Parts {
-            measured: stripe.share_of(self.all) - warmup,
+            measured: hand.share_of(self.all) - warmup,
             warmup,
         }
     }
 }
 
 impl Share {
+    fn new(slot: usize, part: Part) -> Self {
+        Self {
+            slot,
+            part,
+            fate: Fate::Live,
+            gone: false,
+            told: Parts::default(),
+            told_ns: 0,
+            ended_ns: None,
+            lost_in_warmup: false,
+            in_flight: 0,
+            threads: 0,
+            max_threads: 0,
+            overran: 0,
+        }
+    }
+
+    /// What it had to do, of what is scheduled, or as far as it is known: nobody but the worker can tell how many iterations users begin,
+    /// unless it was dealt a number of them and died before it had done them.
+    fn expected(&self, scheduled: Option<Scheduled>, cut: bool) -> Parts<u64> {
+        if let (Part::Arrivals(hand), Some(scheduled)) = (&self.part, scheduled) {
+            return scheduled.of(hand);
+        }
+        let mut expected = Parts {
+            measured: self.told.measured.planned,
+            warmup: self.told.warmup.planned,
+        };
+        if self.fate == Fate::Lost
+            && !cut
+            && let Some(dealt) = self.part.dealt_in_number()
+        {
+            let rest = dealt.saturating_sub(expected.measured + expected.warmup);
+            if self.lost_in_warmup {
+                expected.warmup += rest;
+            } else {
+                expected.measured += rest;
+            }
+        }
+        expected
+    }
+
     /// One part of it, of which so many iterations are expected.
     fn account(&self, part: Account, expected: u64) -> Account {
         let told = part.told();
@@ -529,7 +579,10 @@ impl Share {
                 ));
             }
         }
-        let expected = scheduled?.of(self.stripe);
+        let Part::Arrivals(hand) = &self.part else {
+            return None;
+        };
+        let expected = scheduled?.of(hand);
         let both = (
             measured.planned + warmup.planned,
             expected.measured + expected.warmup,

@@ -1,5 +1,6 @@
 //! One worker as the supervisor sees it: where it stands, by when it must move on, how it ended. Pure data.
 
+use crate::loss::WorkerError;
 use crate::usage::{Peak, Rise};
 use pysurge_core::event::Stream;
 use pysurge_core::summary::WorkerEnd;
@@ -31,26 +32,13 @@ pub(crate) enum State {
     Gone,
 }
 
-impl State {
-    /// What a worker in this state has not done, as the rest of a sentence.
-    pub(crate) fn overdue(self) -> &'static str {
-        match self {
-            Self::Greeting => "did not say hello in time",
-            Self::Loading => "did not load the tests in time",
-            Self::Preparing => "did not end its startup in time",
-            Self::Rehearsing => "did not end an iteration of its rehearsal in time",
-            Self::Loaded | Self::Prepared | Self::Running => "did not stop by its deadline",
-            Self::Drained => "did not end its shutdown in time",
-            Self::Done | Self::Gone => "did not exit in time",
-        }
-    }
-}
-
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
     Code(i32),
     Signal(i32),
+    /// By SIGKILL, while the kernel's count of processes that it killed for want of memory rose.
+    OutOfMemory,
     /// The system did not tell.
     Unknown,
 }
@@ -63,6 +51,9 @@ impl fmt::Display for Exit {
                 Some(name) => write!(f, "killed by signal {signal} ({name})"),
                 None => write!(f, "killed by signal {signal}"),
             },
+            Self::OutOfMemory => {
+                f.write_str("killed by signal 9 (SIGKILL), most likely by the kernel for want of memory")
+            }
             Self::Unknown => f.write_str("ended in an unknown way"),
         }
     }
@@ -72,7 +63,7 @@ impl Exit {
     /// As the predicate of a sentence whose subject is the worker.
     pub(crate) fn predicate(self) -> String {
         match self {
-            Self::Signal(_) => format!("was {self}"),
+            Self::Signal(_) | Self::OutOfMemory => format!("was {self}"),
             Self::Code(_) | Self::Unknown => self.to_string(),
         }
     }
@@ -89,15 +80,26 @@ pub(crate) enum Span {
     After,
 }
 
-/// One worker.
+/// One worker: a process. Whoever is started in the place of a lost one is a worker of its own.
 #[derive(Debug)]
 pub(crate) struct Worker {
+    /// Its place in the run, from 0: the number that people see.
+    pub(crate) slot: usize,
+    /// How many were in this place before.
+    pub(crate) life: u32,
+    /// 0 until its process was made.
     pub(crate) pid: u32,
     pub(crate) state: State,
     /// When patience with this worker ends; what happens then follows from the fields below and the state.
     pub(crate) deadline_ns: u64,
-    /// It was sent SIGKILL; why, as a predicate.
-    pub(crate) killed: Option<String>,
+    /// It was sent SIGKILL, and why.
+    pub(crate) killed: Option<WorkerError>,
+    /// It was lost while the plan went on; what follows from it has been done.
+    pub(crate) lost: Option<Loss>,
+    /// It was sent a `Start`.
+    pub(crate) fired: bool,
+    /// How many new deals it was sent.
+    pub(crate) deals: u32,
     /// Its channel is at its end.
     pub(crate) closed: bool,
     /// Its process has ended.
@@ -106,8 +108,10 @@ pub(crate) struct Worker {
     pub(crate) stopped: bool,
     /// The number of its next snapshot.
     pub(crate) next_sequence: u64,
-    /// When it last told anything, for the warning on silence; `NEVER` once that was given.
-    pub(crate) heard_ns: u64,
+    /// For how long it has told nothing, while the manager was there to hear it.
+    pub(crate) silent_ns: u64,
+    /// That was warned of.
+    pub(crate) silence_told: bool,
     /// When its last iteration ended, as far as is known: it drained, or died.
     pub(crate) last_iteration_ns: Option<u64>,
     pub(crate) loaded: Vec<Result<TestInfo, LoadError>>,
@@ -132,19 +136,36 @@ pub(crate) struct Worker {
     last_words: VecDeque<String>,
 }
 
+/// What became of the part of a worker that was lost, for the one notice of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Loss {
+    /// The instant of run time up to which what it has not told is lost, where others took over; `NEVER` where nobody did.
+    pub(crate) until_ns: u64,
+    /// Its place among the incidents.
+    pub(crate) incident: Option<usize>,
+    /// What follows, as the rest of a sentence.
+    pub(crate) aftermath: String,
+}
+
 impl Worker {
-    /// A worker that was just spawned.
-    pub(crate) fn new(pid: u32, hello_by_ns: u64) -> Self {
+    /// A worker that was just spawned, or is about to be.
+    pub(crate) fn new(slot: usize, life: u32, pid: u32, hello_by_ns: u64) -> Self {
         Self {
+            slot,
+            life,
             pid,
             state: State::Greeting,
             deadline_ns: hello_by_ns,
             killed: None,
+            lost: None,
+            fired: false,
+            deals: 0,
             closed: false,
             exit: None,
             stopped: false,
             next_sequence: 0,
-            heard_ns: NEVER,
+            silent_ns: 0,
+            silence_told: false,
             last_iteration_ns: None,
             loaded: Vec::new(),
             prepared: Vec::new(),
@@ -226,6 +247,11 @@ mod tests {
                 "killed by signal 9 (SIGKILL)",
                 "was killed by signal 9 (SIGKILL)",
             ),
+            (
+                Exit::OutOfMemory,
+                "killed by signal 9 (SIGKILL), most likely by the kernel for want of memory",
+                "was killed by signal 9 (SIGKILL), most likely by the kernel for want of memory",
+            ),
             (Exit::Signal(63), "killed by signal 63", "was killed by signal 63"),
         ] {
             assert_eq!(
@@ -237,7 +263,7 @@ mod tests {
 
     #[test]
     fn only_the_last_lines_of_standard_error_are_kept() {
-        let mut worker = Worker::new(1, 0);
+        let mut worker = Worker::new(0, 0, 1, 0);
         assert_eq!(worker.last_words(), "");
         worker.printed(Stream::Stdout, "no");
         for i in 0..=LAST_WORDS {

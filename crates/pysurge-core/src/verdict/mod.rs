@@ -7,6 +7,7 @@
 //! |---|---|---|
 //! | planned iterations never started, or lost with a worker | more than 1 %, or all | any |
 //! | lateness p99, beside the median service time | above all of it and 25 ms | above 10 % of it and 5 ms |
+//! | a worker was lost, though no iteration of a schedule with it | - | always: users stood still, or others took over |
 //! | late because the target got slow and kept all threads | - | always: response times count the wait |
 //! | a worker's CPU, closed model | 95 % | 80 % |
 //! | a worker's CPU, open model, though nothing is late | - | 95 % |
@@ -31,7 +32,7 @@ pub use bounds::{LATE_DEGRADED_NS, LATE_DEGRADED_SHARE, LATE_INVALID_NS, LATE_IN
 
 use crate::account::Account;
 use crate::measure::Measures;
-use crate::summary::{MachineSummary, WorkerSummary};
+use crate::summary::{Incident, MachineSummary, WorkerSummary};
 use condition::Condition;
 use reason::Reason;
 use schemars::JsonSchema;
@@ -157,8 +158,10 @@ pub struct Evidence<'a> {
 /// What the verdict looks at, of the whole generator.
 #[derive(Debug, Clone, Copy)]
 pub struct Generator<'a> {
-    /// The workers; what is absent there was not long enough to tell.
+    /// The workers, one entry for each place, whoever had it; what is absent there was not long enough to tell.
     pub workers: &'a [WorkerSummary],
+    /// What befell them.
+    pub incidents: &'a [Incident],
     /// Whether the workers run without a GIL.
     pub free_threaded: bool,
     /// The machine.
@@ -186,8 +189,9 @@ pub fn judge(tests: &[Evidence<'_>], generator: &Generator<'_>) -> Verdict {
             causes.extend(limits::refused_in_vain(evidence));
         }
         causes.extend(limits::causes(evidence, generator.open_files));
-        causes.extend(outcome::lost(evidence));
+        causes.extend(outcome::lost(evidence, generator.incidents));
         causes.extend(outcome::not_everywhere(evidence));
     }
+    causes.extend(outcome::taken_over(tests, generator.incidents));
     Verdict::of(causes)
 }

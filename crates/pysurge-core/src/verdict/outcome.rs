@@ -3,6 +3,7 @@
 use super::symptom::grade;
 use super::words::count;
 use super::{Cause, CauseKind, Evidence, Validity};
+use crate::summary::{Incident, IncidentKind};
 
 /// Not one planned iteration was started.
 pub(super) fn nothing_started(evidence: &Evidence<'_>) -> Option<Cause> {
@@ -19,8 +20,14 @@ pub(super) fn nothing_started(evidence: &Evidence<'_>) -> Option<Cause> {
     })
 }
 
-/// Workers died.
-pub(super) fn lost(evidence: &Evidence<'_>) -> Option<Cause> {
+/// Instants that are told; of the rest, how many.
+const MAX_TOLD: usize = 3;
+
+const LOST_ADVICE: &str =
+    "run.log says how it died; a SIGKILL that nobody sent is mostly the kernel's, for want of memory";
+
+/// Iterations went with workers that died.
+pub(super) fn lost(evidence: &Evidence<'_>, incidents: &[Incident]) -> Option<Cause> {
     let account = &evidence.account;
     let validity = grade(account.lost, account.dropped + account.lost, account.planned);
     let (lost, planned) = (count(account.lost), count(account.planned));
@@ -29,10 +36,59 @@ pub(super) fn lost(evidence: &Evidence<'_>) -> Option<Cause> {
             evidence,
             validity,
             CauseKind::Lost,
-            format!("{lost} of {planned} planned iterations were lost with a worker that died"),
-            "run.log says how it died; a SIGKILL that nobody sent is mostly the kernel's, for want of memory",
+            format!(
+                "{lost} of {planned} planned iterations were lost with a worker that died{}",
+                when(incidents)
+            ),
+            LOST_ADVICE,
         )
     })
+}
+
+/// Workers died, and no iteration is known to be lost with them.
+pub(super) fn taken_over(tests: &[Evidence<'_>], incidents: &[Incident]) -> Option<Cause> {
+    let died = incidents
+        .iter()
+        .any(|incident| incident.kind == IncidentKind::Lost);
+    let is_told = tests.iter().any(|test| test.account.lost > 0);
+    (died && !is_told).then(|| Cause {
+        validity: Validity::Degraded,
+        kind: CauseKind::Lost,
+        test: None,
+        text: format!(
+            "a worker died{}: until its part was taken over, less was started than asked",
+            when(incidents)
+        ),
+        advice: Some(LOST_ADVICE.to_owned()),
+    })
+}
+
+/// ` (worker 2 at 3.2 s, worker 1 at 8.0 s)`; nothing where nobody knows.
+fn when(incidents: &[Incident]) -> String {
+    let lost = || {
+        incidents
+            .iter()
+            .filter(|incident| incident.kind == IncidentKind::Lost)
+    };
+    let told = lost().take(MAX_TOLD);
+    let mut told: Vec<String> = told
+        .map(|incident| {
+            format!(
+                "worker {} at {:.1} s",
+                incident.worker.saturating_add(1),
+                incident.at_s
+            )
+        })
+        .collect();
+    let more = lost().count().saturating_sub(MAX_TOLD);
+    if more > 0 {
+        told.push(format!("and {more} more"));
+    }
+    if told.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", told.join(", "))
+    }
 }
 
 /// `startup` failed in workers.

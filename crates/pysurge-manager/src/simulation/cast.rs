@@ -183,28 +183,29 @@ pub(super) fn samples_of(test: &TestPlan) -> Option<Samples> {
     }
 }
 
-pub(super) fn cast_actors(dice: &mut Dice, workers: u64, tests: usize) -> Vec<Actor> {
-    let faulty = dice.roll(4);
-    let actors = (0..workers).map(|_| {
-        let fault = if dice.roll(4) < faulty {
-            FAULTS[usize::try_from(dice.roll(FAULTS.len() as u64)).unwrap()]
-        } else {
-            Fault::None
-        };
-        Actor {
-            fault,
-            fault_at: 1 + dice.roll(12),
-            said: 0,
-            silent: false,
-            dead: false,
-            held_open: dice.one_in(20),
-            last_delivery_ns: 0,
-            tests,
-            run: None,
-            last_stop: None,
-            drained: false,
-            reaped: 0,
-        }
-    });
-    actors.collect()
+/// A worker, of which so many out of a hundred have a fault.
+pub(super) fn cast_actor(dice: &mut Dice, faulty: u64, slot: usize, life: u32, tests: usize) -> Actor {
+    let fault = if dice.roll(100) < faulty {
+        FAULTS[usize::try_from(dice.roll(FAULTS.len() as u64)).unwrap()]
+    } else {
+        Fault::None
+    };
+    Actor {
+        slot,
+        life,
+        unborn: false,
+        fault,
+        fault_at: 1 + dice.roll(12),
+        said: 0,
+        silent: false,
+        dead: false,
+        held_open: dice.one_in(20),
+        last_delivery_ns: 0,
+        last_receipt_ns: 0,
+        tests,
+        run: None,
+        last_stop: None,
+        drained: false,
+        reaped: 0,
+    }
 }

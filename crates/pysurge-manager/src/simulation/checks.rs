@@ -7,12 +7,12 @@ use crate::supervisor::{Input, Supervisor};
 use pysurge_core::NANOS_PER_SEC;
 use pysurge_core::account::Account;
 use pysurge_core::series::TestRow;
-use pysurge_core::summary::{StopCause, Summary, WorkerEnd};
+use pysurge_core::summary::{IncidentKind, StopCause, Summary, WorkerEnd};
 use std::collections::BTreeMap;
 
 pub(super) fn check(world: &mut World<'_>, supervisor: &mut Supervisor) {
     for (number, actor) in world.actors.iter().enumerate() {
-        assert_eq!(actor.reaped, 1, "worker {number}");
+        assert_eq!(actor.reaped, u32::from(!actor.unborn), "worker {number}");
     }
     assert!(
         supervisor
@@ -88,7 +88,7 @@ fn compare_with_the_rows(world: &World<'_>, summary: &Summary) {
         assert_eq!(counted, (passed, failed, dropped, test.service_time.count));
         let planned = of_rows(|row| row.planned);
         // Who hears too late of a change in the warm-up has claimed iterations as warm-up that the schedule counts as measured.
-        let is_claimed_wrongly = test.warmup.is_some() && !world.changes.is_empty();
+        let is_claimed_wrongly = test.warmup.is_some() && (!world.changes.is_empty() || world.heard_late);
         assert!(planned == test.account.planned || (is_claimed_wrongly && planned > test.account.planned));
         let of_blocks: u64 = summary
             .blocks
@@ -136,11 +136,22 @@ fn compare_with_the_plan(world: &World<'_>, summary: &Summary, plan_ends_ns: u64
             .plan_ns(plan_ends_ns.saturating_sub(world.started_ns));
         let warm = schedule.count_before_plan(until_ns.min(plan.tests[position].warmup_ends_ns()));
         let all = schedule.count_before_plan(until_ns);
-        assert_eq!(
-            (test.account.planned, warmup),
-            (all - warm, warm),
-            "the whole plan is accounted for"
-        );
+        world.hands.check(position, all);
+        if world.heard_late {
+            // Who hears late of a smaller part has claimed more than that; what it then has too many stands for later arrivals, and at the end
+            // of the plan for none.
+            assert!(
+                test.account.planned + warmup >= all,
+                "{} of {all}",
+                test.account.planned + warmup
+            );
+        } else {
+            assert_eq!(
+                (test.account.planned, warmup),
+                (all - warm, warm),
+                "the whole plan is accounted for"
+            );
+        }
         if matches!(
             summary.stop_cause,
             Some(StopCause::Duration | StopCause::Iterations)
@@ -156,9 +167,81 @@ fn compare_with_the_plan(world: &World<'_>, summary: &Summary, plan_ends_ns: u64
 
 /// A simulation proves nothing about what it never reaches.
 #[derive(Debug, Default)]
-pub(super) struct Reached(pub(super) BTreeMap<String, u32>);
+pub(super) struct Reached(BTreeMap<String, u32>);
 
 impl Reached {
+    pub(super) fn merge(&mut self, other: Self) {
+        for (what, times) in other.0 {
+            *self.0.entry(what).or_default() += times;
+        }
+    }
+
+    pub(super) fn assert_all(&self) {
+        for what in [
+            "Some(Duration)",
+            "Some(Iterations)",
+            "Some(Threshold)",
+            "Some(Signal)",
+            "Some(SecondSignal)",
+            "Some(WorkersLost)",
+            "None",
+            "exit code Some(0)",
+            "exit code Some(2)",
+            "exit code Some(3)",
+            "exit code Some(4)",
+            "exit code Some(130)",
+            "Done",
+            "Killed",
+            "Lost",
+            "aborted by a worker",
+            "load failed",
+            "Aborted(Signal)",
+            "Checked { passed: false }",
+            "Checked { passed: true }",
+            "planned",
+            "collected",
+            "rehearsal failed",
+            "paused",
+            "slept",
+            "warmed up",
+            "changed, then Some(Duration)",
+            "changed, then Some(Iterations)",
+            "changed, then Some(Signal)",
+            "changed, then Some(SecondSignal)",
+            "answered Starting",
+            "answered Running",
+            "answered Paused",
+            "answered Stopping",
+            "answered NotStarted",
+            "rows",
+            "single iterations",
+            "threshold Passed",
+            "threshold Failed",
+            "threshold NoData",
+            "threshold Pending",
+            "CPU shares",
+            "the machine's CPU share",
+            "incident Lost",
+            "incident TakenOver",
+            "incident Replaced",
+            "incident GivenUp",
+            "taken over of a schedule",
+            "replaced of a schedule",
+            "notice could not be started",
+            "notice is frozen",
+            "notice told nothing",
+            "notice tells again",
+            "notice more iterations of <t> than there can be",
+            "notice cannot load a test that the others",
+            "notice nobody else runs its tests",
+            "notice the run ends soon",
+            "heard late",
+        ] {
+            let times = self.0.get(what).copied().unwrap_or(0);
+            assert!(times > 0, "{what} was never reached: {self:#?}");
+        }
+    }
+
     pub(super) fn note(&mut self, simulated: &Simulated) {
         let mut one = |what: String| *self.0.entry(what).or_default() += 1;
         for answer in &simulated.answers {
@@ -173,8 +256,34 @@ impl Reached {
         if simulated.iterations > 0 {
             one("single iterations".into());
         }
+        for said in [
+            "could not be started",
+            "is frozen",
+            "told nothing",
+            "tells again",
+            "more iterations of <t> than there can be",
+            "cannot load a test that the others",
+            "nobody else runs its tests",
+            "the run ends soon",
+        ] {
+            if simulated.notices.iter().any(|text| text.contains(said)) {
+                one(format!("notice {said}"));
+            }
+        }
+        if simulated.heard_late {
+            one("heard late".into());
+        }
         match &simulated.outcome {
             Outcome::Finished(summary) => {
+                for incident in &summary.incidents {
+                    one(format!("incident {:?}", incident.kind));
+                    let with_schedules = summary.tests.iter().any(|test| test.asked_rate_per_s.is_some());
+                    match incident.kind {
+                        IncidentKind::TakenOver if with_schedules => one("taken over of a schedule".into()),
+                        IncidentKind::Replaced if with_schedules => one("replaced of a schedule".into()),
+                        _ => {}
+                    }
+                }
                 for result in &summary.thresholds {
                     one(format!("threshold {:?}", result.state));
                 }

@@ -27,7 +27,7 @@ enum Origin {
 
 impl Feed {
     /// What a worker is to fire of each test, as `Start` says.
-    pub(super) fn of_all(plan: &Plan, start: &Start) -> Vec<Option<Self>> {
+    pub(super) fn of_all(plan: &Plan, start: &Start, course: &Course) -> Vec<Option<Self>> {
         let mut plan = plan.clone();
         for (test, samples) in plan.tests.iter_mut().zip(&start.shapes) {
             if let Some(shape) = test.shape_mut() {
@@ -42,11 +42,18 @@ impl Feed {
                 (Model::Open(_), Deal::Arrivals { from, stripe }) => {
                     let mut hand = Hand::empty();
                     hand.deal(*from, Some(*stripe));
-                    Origin::Open(plan.schedule(position)?.stripe(hand))
+                    let mut schedule = plan.schedule(position)?;
+                    for change in &start.changes {
+                        schedule.change(*change);
+                    }
+                    Origin::Open(schedule.stripe(hand))
                 }
                 (Model::Closed(model), Deal::Users { at_ns, lot }) => {
                     let (from_ns, end_ns) = (test.start_delay_ns, test.end_ns(start.duration_ns));
-                    Origin::Closed(Users::new(model.clone(), lot.clone(), from_ns, end_ns, *at_ns))
+                    let now_ns = course.plan_ns(*at_ns);
+                    let mut users = Users::new(model.clone(), lot.clone(), from_ns, end_ns, now_ns);
+                    users.scale(course.now().factor, now_ns);
+                    Origin::Closed(users)
                 }
                 _ => panic!("a deal for another model"),
             };
@@ -66,6 +73,26 @@ impl Feed {
         match &mut self.origin {
             Origin::Open(schedule) => schedule.change(change),
             Origin::Closed(users) => users.scale(change.factor, course.plan_ns(change.at_ns)),
+        }
+    }
+
+    /// Has another part from some point on; whether that had passed when it was heard of, up to an instant of plan time.
+    pub(super) fn deal(&mut self, deal: &Deal, course: &Course, until_ns: u64) -> bool {
+        match (&mut self.origin, deal) {
+            (Origin::Open(schedule), Deal::Arrivals { from, stripe }) => {
+                // What was claimed by the old deal stays claimed.
+                let warmup = schedule.count_before_plan(until_ns.min(self.warmup_ends_ns));
+                let measured = schedule.count_before_plan(until_ns) - warmup;
+                self.planned = [self.planned[0].max(measured), self.planned[1].max(warmup)];
+                let is_late = schedule.schedule().count_before_plan(until_ns) > *from;
+                schedule.deal(*from, *stripe);
+                is_late
+            }
+            (Origin::Closed(users), Deal::Users { at_ns, lot }) => {
+                users.deal(lot.clone(), course.plan_ns(*at_ns));
+                false
+            }
+            _ => panic!("a deal for another model"),
         }
     }
 

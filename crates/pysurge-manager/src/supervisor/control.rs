@@ -101,7 +101,7 @@ impl Supervisor {
 
     /// States a change to everybody, unless it is how things stand already.
     fn change(&mut self, wanted: Change, by: Actor, now_ns: u64) {
-        let lead_ns = CHANGE_LEAD_NS + LEAD_PER_WORKER_NS * u64::from(number_of(self.workers.len()));
+        let lead_ns = CHANGE_LEAD_NS + LEAD_PER_WORKER_NS * u64::from(number_of(self.places.len()));
         let Phase::Running(running) = &mut self.phase else {
             return;
         };
@@ -209,7 +209,6 @@ impl Supervisor {
         };
         for worker in &mut self.workers {
             later(&mut worker.deadline_ns);
-            later(&mut worker.heard_ns);
         }
         if let Phase::Running(running) = &mut self.phase {
             later(&mut running.next_progress_ns);

@@ -5,6 +5,7 @@
 //! all of its test's `graceful_stop` or declared `max_duration`. A second request ends the grace period now; a third kills.
 
 use super::{Conclusion, Effect, Phase, Supervisor};
+use crate::loss::{Policy, WorkerError};
 use crate::outcome::{Abort, Ending, Outcome};
 use crate::totals::Moment;
 use crate::worker::{Exit, NEVER, State};
@@ -84,10 +85,20 @@ impl Supervisor {
         });
         let by_ns = stop.grace_ends_ns.saturating_add(deadlines.margin_ns);
         for number in 0..self.workers.len() {
-            if self.workers[number].state == State::Running && self.workers[number].listens() {
+            let worker = &self.workers[number];
+            if worker.state == State::Running && worker.listens() {
                 self.send_stop(number, stop, by_ns);
+            } else if worker.state < State::Running && !worker.stopped {
+                // It was to replace another.
+                self.lead_out_worker(number, now_ns);
+            } else if worker.state < State::Drained && worker.listens() && reason == StopReason::SecondSignal
+            {
+                let soon_ns = now_ns.saturating_add(deadlines.margin_ns);
+                let worker = &mut self.workers[number];
+                worker.deadline_ns = worker.deadline_ns.min(soon_ns);
             }
         }
+        self.await_replacements();
     }
 
     /// How long running iterations may go on: the longest that a test has, by itself or by the rule for all.
@@ -107,6 +118,13 @@ impl Supervisor {
     /// Nothing will be fired: brings the workers to their end, with `shutdown` wherever `startup` was tried.
     pub(super) fn lead_out(&mut self, conclusion: Conclusion, now_ns: u64) {
         self.phase = Phase::LeadingOut(conclusion);
+        for number in 0..self.workers.len() {
+            self.lead_out_worker(number, now_ns);
+        }
+    }
+
+    /// Brings a worker to its end that fires nothing.
+    fn lead_out_worker(&mut self, number: usize, now_ns: u64) {
         let deadlines = self.orders.deadlines;
         let stop = Stop {
             plan_ends_ns: now_ns,
@@ -114,24 +132,22 @@ impl Supervisor {
             grace_ends_ns: now_ns,
             shutdown_timeout_ns: deadlines.shutdown_ns,
         };
-        for number in 0..self.workers.len() {
-            let worker = &self.workers[number];
-            if !worker.listens() {
-                continue;
+        let worker = &self.workers[number];
+        if !worker.listens() {
+            return;
+        }
+        let soon_ns = now_ns.saturating_add(deadlines.margin_ns);
+        match worker.state {
+            // No user code was seen yet, so there is nothing to be polite to.
+            State::Greeting => self.kill(number, WorkerError::NotNeeded, now_ns),
+            // A `startup` cannot be broken off; it has as long as a `shutdown`.
+            State::Preparing => {
+                self.send_stop(number, stop, soon_ns.saturating_add(deadlines.shutdown_ns));
             }
-            let soon_ns = now_ns.saturating_add(deadlines.margin_ns);
-            match worker.state {
-                // No user code was seen yet, so there is nothing to be polite to.
-                State::Greeting => self.kill(number, "was not needed any more", now_ns),
-                // A `startup` cannot be broken off; it has as long as a `shutdown`.
-                State::Preparing => {
-                    self.send_stop(number, stop, soon_ns.saturating_add(deadlines.shutdown_ns));
-                }
-                State::Loading | State::Loaded | State::Prepared | State::Rehearsing | State::Running => {
-                    self.send_stop(number, stop, soon_ns);
-                }
-                State::Drained | State::Done | State::Gone => {}
+            State::Loading | State::Loaded | State::Prepared | State::Rehearsing | State::Running => {
+                self.send_stop(number, stop, soon_ns);
             }
+            State::Drained | State::Done | State::Gone => {}
         }
     }
 
@@ -165,41 +181,53 @@ impl Supervisor {
             "asked to stop a third time: killing every worker".to_owned(),
         );
         for number in alive {
-            self.kill(number, "was killed at the third request to stop", now_ns);
+            self.kill(number, WorkerError::ThirdRequest, now_ns);
         }
     }
 
     // The end of a worker.
 
     /// A worker does what none of ours does: it cannot be trusted any further.
-    pub(super) fn break_off(&mut self, number: usize, what: &str, now_ns: u64) {
-        if self.workers[number].killed.is_some() || self.workers[number].state == State::Gone {
+    pub(super) fn break_off(&mut self, number: usize, error: WorkerError, now_ns: u64) {
+        let worker = &self.workers[number];
+        if worker.killed.is_some() || worker.lost.is_some() || worker.state == State::Gone {
             return;
         }
-        self.kill_with_notice(number, what, now_ns);
+        self.kill_with_notice(number, error, now_ns);
     }
 
-    fn kill_with_notice(&mut self, number: usize, what: &str, now_ns: u64) {
-        let state = self.workers[number].state;
-        self.kill(number, what, now_ns);
-        let name = self.name(number);
-        if state < State::Running && !matches!(self.phase, Phase::LeadingOut(_)) {
-            self.abort(number, &format!("{name} {what} and was killed"), now_ns);
-        } else {
-            let rest = if state == State::Running {
-                "; what it had not told is lost"
-            } else {
-                ""
-            };
-            self.notice(Severity::Warning, format!("{name} {what} and was killed{rest}"));
+    fn kill_with_notice(&mut self, number: usize, error: WorkerError, now_ns: u64) {
+        let policy = error.policy(self.stage_of(number));
+        let fires = self.workers[number].state == State::Running;
+        let said = format!("{} {error} and was killed", self.name(number));
+        self.kill(number, error, now_ns);
+        match policy {
+            Policy::Abort => self.abort(number, &said, now_ns),
+            Policy::Replace => {
+                let aftermath = self.loss_in_words(number);
+                self.notice(Severity::Warning, format!("{said}{aftermath}"));
+            }
+            Policy::Tell => {
+                let rest = if fires {
+                    "; what it had not told is lost"
+                } else {
+                    ""
+                };
+                self.notice(Severity::Warning, format!("{said}{rest}"));
+            }
         }
     }
 
-    fn kill(&mut self, number: usize, why: &str, now_ns: u64) {
+    /// Ends a worker by force; where the plan goes on, what follows from it is done at once.
+    pub(super) fn kill(&mut self, number: usize, why: WorkerError, now_ns: u64) {
+        let policy = why.policy(self.stage_of(number));
         let worker = &mut self.workers[number];
-        worker.killed = Some(why.to_owned());
+        worker.killed = Some(why);
         worker.deadline_ns = now_ns.saturating_add(self.orders.deadlines.reap_ns);
         self.effects.push(Effect::Kill(number));
+        if policy == Policy::Replace {
+            self.lose(number, now_ns);
+        }
     }
 
     fn abort(&mut self, number: usize, what: &str, now_ns: u64) {
@@ -215,10 +243,14 @@ impl Supervisor {
             return;
         }
         worker.closed = true;
-        if worker.exit.is_some() {
-            self.bury(number, now_ns);
-        } else if worker.killed.is_none() && worker.state != State::Done {
+        if worker.exit.is_none() && worker.killed.is_none() && worker.state != State::Done {
             worker.deadline_ns = now_ns.saturating_add(linger_ns);
+        }
+        let has_exited = worker.exit.is_some();
+        // Nothing more will be told.
+        self.lose_where_replaced(number, &WorkerError::ChannelClosed, now_ns);
+        if has_exited {
+            self.bury(number, now_ns);
         }
     }
 
@@ -230,7 +262,10 @@ impl Supervisor {
         }
         worker.exit = Some(exit);
         worker.deadline_ns = now_ns.saturating_add(linger_ns);
-        if worker.closed {
+        let is_closed = worker.closed;
+        // All that it told was read before its end was looked for.
+        self.lose_where_replaced(number, &WorkerError::Exited(exit), now_ns);
+        if is_closed {
             self.bury(number, now_ns);
         }
     }
@@ -251,16 +286,10 @@ impl Supervisor {
                 self.workers[number].exit = Some(Exit::Unknown);
                 self.bury(number, now_ns);
             } else if worker.closed && worker.state != State::Done {
-                self.kill_with_notice(number, "closed its channel but did not exit", now_ns);
-            } else if worker.state == State::Done {
-                let text = format!(
-                    "{} was done but did not exit, a thread of user code may still run; it was killed",
-                    self.name(number)
-                );
-                self.kill(number, "was done but did not exit", now_ns);
-                self.notice(Severity::Warning, text);
+                self.kill_with_notice(number, WorkerError::ChannelClosed, now_ns);
             } else {
-                self.kill_with_notice(number, worker.state.overdue(), now_ns);
+                let error = WorkerError::overdue(worker.state);
+                self.kill_with_notice(number, error, now_ns);
             }
         }
     }
@@ -268,12 +297,15 @@ impl Supervisor {
     /// A worker is gone for good: settles what it leaves.
     fn bury(&mut self, number: usize, now_ns: u64) {
         let name = self.name(number);
+        let stage = self.stage_of(number);
         let worker = &mut self.workers[number];
         let state = worker.state;
         let exit = worker.exit.unwrap_or(Exit::Unknown);
         worker.state = State::Gone;
         worker.deadline_ns = NEVER;
-        worker.last_iteration_ns = worker.last_iteration_ns.or(Some(now_ns));
+        if worker.fired {
+            worker.last_iteration_ns = worker.last_iteration_ns.or(Some(now_ns));
+        }
         let killed = worker.killed.clone();
         if state != State::Done {
             // It did not end as it should: whatever it started goes with it, as long as its process id is its own.
@@ -288,7 +320,8 @@ impl Supervisor {
             Some(why) => format!("{exit}: it {why}"),
             None => exit.to_string(),
         });
-        worker.end = if state == State::Drained {
+        // Who was to come, and was not needed any more, had nothing to tell either.
+        worker.end = if state == State::Drained || killed == Some(WorkerError::NotNeeded) {
             WorkerEnd::Killed
         } else {
             WorkerEnd::Lost
@@ -296,25 +329,29 @@ impl Supervisor {
         if state == State::Running
             && let Phase::Running(running) = &mut self.phase
         {
-            running
-                .totals
-                .lost(number, now_ns.saturating_sub(running.started_ns));
+            let run_ns = now_ns.saturating_sub(running.started_ns);
+            running.totals.lost(number, run_ns);
         }
+        self.complete_incident(number, now_ns);
         if killed.is_some() {
             return;
         }
         let died = format!("{name} {}", exit.predicate());
+        if self.workers[number].lost.is_some() {
+            let aftermath = self.loss_in_words(number);
+            self.notice(Severity::Warning, format!("{died}{aftermath}"));
+            return;
+        }
         match state {
-            State::Running => self.notice(
-                Severity::Warning,
-                format!("{died}; its share of the iterations is lost from here on"),
-            ),
+            State::Running => self.notice(Severity::Warning, format!("{died}; what it had not told is lost")),
             State::Drained => self.notice(
                 Severity::Warning,
                 format!("{died} during its shutdown; its figures are complete"),
             ),
-            _ if matches!(self.phase, Phase::LeadingOut(_)) => {}
-            _ => self.abort(number, &died, now_ns),
+            _ => match WorkerError::Exited(exit).policy(stage) {
+                Policy::Abort => self.abort(number, &died, now_ns),
+                Policy::Replace | Policy::Tell => {}
+            },
         }
     }
 
@@ -347,6 +384,7 @@ impl Supervisor {
                     status: Status::Finished,
                     reason: None,
                     workers: &self.workers,
+                    incidents: &self.incidents,
                     machine: self.machine.summary(self.orders.cpus),
                     open_files: self.orders.limits.descriptors,
                 };
@@ -364,7 +402,7 @@ impl Supervisor {
     }
 
     fn conclude_run(&mut self, now_ns: u64) -> Summary {
-        let all_lost = self.workers.iter().all(|worker| worker.end == WorkerEnd::Lost);
+        let all_lost = self.all_places_are_lost();
         let Phase::Running(running) = &self.phase else {
             unreachable!("the caller looked")
         };

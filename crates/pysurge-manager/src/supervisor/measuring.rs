@@ -1,9 +1,11 @@
 //! What is made of what workers and machine tell while a run fires: totals, rows of the time series, judgements, summaries.
 
-use super::{Phase, Running, Supervisor, number_of};
+use super::{Phase, Running, Supervisor};
+use crate::loss::WorkerError;
 use crate::machine::MachineLook;
 use crate::totals::{Closing, Moment};
 use crate::worker::{NEVER, Span};
+use pysurge_core::NANOS_PER_SEC;
 use pysurge_core::event::{RunEvent, Severity, StopReason};
 use pysurge_core::summary::{Status, Summary, ThresholdResult};
 use pysurge_core::wire::{IterationRecord, Snapshot};
@@ -41,16 +43,20 @@ impl Supervisor {
         // Nobody tells of the future: rows would be made up to there.
         let at_ns = snapshot.at_ns.min(now_ns);
         let told_ns = at_ns.saturating_sub(running.started_ns);
-        let added = if snapshot.sequence == worker.next_sequence {
-            running.totals.add(number, &snapshot.tests, told_ns)
+        let knows_all = snapshot.deals >= worker.deals;
+        let added = if snapshot.sequence != worker.next_sequence {
+            Err(WorkerError::Gap {
+                told: snapshot.sequence,
+                due: worker.next_sequence,
+            })
+        } else if let Some(what) = impossible(snapshot, now_ns) {
+            Err(WorkerError::Impossible(what.to_owned()))
         } else {
-            Err(format!(
-                "sent snapshot {} where {} was due",
-                snapshot.sequence, worker.next_sequence
-            ))
+            let added = running.totals.hear(number, &snapshot.tests, told_ns, knows_all);
+            added.map_err(WorkerError::Impossible)
         };
-        if let Err(what) = added {
-            self.break_off(number, &what, now_ns);
+        if let Err(error) = added {
+            self.break_off(number, error, now_ns);
             return false;
         }
         // What it used before the start, for its imports, is in its first figure.
@@ -64,7 +70,6 @@ impl Supervisor {
         let span = running.span(worker.told_ns, at_ns);
         worker.used(snapshot, at_ns, span);
         worker.next_sequence += 1;
-        worker.heard_ns = now_ns;
         true
     }
 
@@ -79,11 +84,11 @@ impl Supervisor {
             Some("told of single iterations, which nobody asked for".to_owned())
         };
         if let Some(what) = wrong {
-            self.break_off(number, &what, now_ns);
+            self.break_off(number, WorkerError::Impossible(what), now_ns);
             return;
         }
         self.emit(RunEvent::Iterations {
-            worker: number_of(number),
+            worker: self.place_of(number),
             iterations,
         });
     }
@@ -161,10 +166,36 @@ impl Supervisor {
                 Status::Finished | Status::Killed => running.stop.map(|(reason, _)| reason),
             },
             workers: &self.workers,
+            incidents: &self.incidents,
             machine: self.machine.summary(self.orders.cpus),
             open_files: self.orders.limits.descriptors,
         };
         running.totals.summary(&moment)
+    }
+}
+
+/// So far ahead of us no clock of this machine is.
+const AHEAD_NS: u64 = NANOS_PER_SEC;
+
+/// More than any worker can have used or left out: 142 years in nanoseconds.
+const MOST: u64 = 1 << 52;
+
+/// What cannot be in a snapshot, beside what it tells of tests.
+fn impossible(snapshot: &Snapshot, now_ns: u64) -> Option<&'static str> {
+    let used = [
+        snapshot.cpu_ns,
+        snapshot.gil_wait_ns,
+        snapshot.stood_still_ns,
+        snapshot.rss_bytes,
+        snapshot.logs_dropped,
+        snapshot.iterations_untold,
+    ];
+    if snapshot.at_ns > now_ns.saturating_add(AHEAD_NS) {
+        Some("told of a time to come")
+    } else if used.into_iter().any(|figure| figure > MOST) {
+        Some("told of more time, memory or lines than there can be")
+    } else {
+        None
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::{Conclusion, PROGRESS_LAG_NS, Phase, RehearsalOf, Running, Supervisor, number_of};
 use crate::limits::{Basis, Demand, Need, shortages};
+use crate::loss::WorkerError;
 use crate::settings::Mission;
 use crate::totals::Totals;
 use crate::worker::State;
@@ -27,22 +28,22 @@ impl Supervisor {
 
     pub(super) fn greeted(&mut self, number: usize, hello: &Hello, now_ns: u64) {
         if (hello.protocol, hello.version.as_str()) != (PROTOCOL, VERSION) {
-            let what = format!(
-                "is of pysurge {} (protocol {}) and not of {VERSION} (protocol {PROTOCOL})",
-                hello.version, hello.protocol
-            );
-            self.break_off(number, &what, now_ns);
+            let other = WorkerError::OtherBuild {
+                version: hello.version.clone(),
+                protocol: hello.protocol,
+            };
+            self.break_off(number, other, now_ns);
             return;
         }
         self.workers[number].free_threaded = hello.free_threaded;
         let load = Load {
-            worker: number_of(number),
+            worker: self.place_of(number),
             tests: self.orders.plan.tests.clone(),
             import_first: self.orders.import_first.clone(),
             import_last: self.orders.import_last.clone(),
             debug: self.orders.debug,
             duration_ns: self.orders.plan.duration_ns,
-            workers: number_of(self.workers.len()),
+            workers: number_of(self.places.len()),
             pytest_args: self.orders.plan.pytest_args.clone(),
         };
         let order = match self.orders.mission {
@@ -60,7 +61,8 @@ impl Supervisor {
         now_ns: u64,
     ) {
         if collected.len() != self.orders.plan.tests.len() {
-            self.break_off(number, "did not tell of every test it collected", now_ns);
+            let error = WorkerError::Incomplete("every test it collected");
+            self.break_off(number, error, now_ns);
             return;
         }
         self.hold(number, State::Loaded);
@@ -78,24 +80,31 @@ impl Supervisor {
         }
     }
 
-    pub(super) fn loaded(&mut self, number: usize, loaded: Vec<Result<TestInfo, LoadError>>) {
+    pub(super) fn loaded(&mut self, number: usize, loaded: Vec<Result<TestInfo, LoadError>>, now_ns: u64) {
         self.workers[number].loaded = loaded;
         self.hold(number, State::Loaded);
+        self.prepare_replacement(number, now_ns);
     }
 
-    pub(super) fn prepared(&mut self, number: usize, errors: Vec<Option<StartupError>>) {
+    pub(super) fn prepared(&mut self, number: usize, errors: Vec<Option<StartupError>>, now_ns: u64) {
         let mut told = BTreeSet::new();
         for error in errors.iter().flatten() {
             // A class may stand in several tests, but its `startup` was tried once.
             if told.insert(error.class.clone()) {
+                if self.workers[number].life > 0 {
+                    let failed = WorkerError::StartupFailed(error.class.clone());
+                    let text = format!("{} {failed}; its tests stay with the others", self.name(number));
+                    self.notice(Severity::Warning, text);
+                }
                 self.emit(RunEvent::StartupFailed {
-                    worker: number_of(number),
+                    worker: self.place_of(number),
                     error: error.clone(),
                 });
             }
         }
         self.workers[number].prepared = errors;
         self.hold(number, State::Prepared);
+        self.take_place(number, now_ns);
     }
 
     pub(super) fn rehearsed(&mut self, number: usize, rehearsed: Rehearsed, now_ns: u64) {
@@ -107,12 +116,12 @@ impl Supervisor {
             .and_then(|test| tests.get_mut(test));
         let Some(place) = place else {
             let what = format!("rehearsed test {}, which does not exist", rehearsed.test);
-            self.break_off(number, &what, now_ns);
+            self.break_off(number, WorkerError::Impossible(what), now_ns);
             return;
         };
         if *place == RehearsalOf::CannotRun {
             let what = format!("rehearsed test {}, whose startup failed", rehearsed.test);
-            self.break_off(number, &what, now_ns);
+            self.break_off(number, WorkerError::Impossible(what), now_ns);
             return;
         }
         *place = if rehearsed.measures.passed == 1 && rehearsed.measures.failed == 0 {
@@ -133,7 +142,7 @@ impl Supervisor {
     pub(super) fn prepare(&mut self, now_ns: u64) {
         let tests = self.orders.plan.tests.len();
         if let Some(number) = self.first_where(|worker| worker.loaded.len() != tests) {
-            self.break_off(number, "did not tell of every test it loaded", now_ns);
+            self.break_off(number, WorkerError::Incomplete("every test it loaded"), now_ns);
             return;
         }
         if let Some(number) = self.first_where(|worker| worker.loaded.iter().any(Result::is_err)) {
@@ -151,7 +160,7 @@ impl Supervisor {
         }
         self.infos = self.workers[0].loaded.iter().flatten().cloned().collect();
         if let Err(what) = self.take_shapes() {
-            self.break_off(0, &what, now_ns);
+            self.break_off(0, WorkerError::Impossible(what), now_ns);
             return;
         }
         for (test, info) in self.orders.plan.tests.iter_mut().zip(&self.infos) {
@@ -261,7 +270,7 @@ impl Supervisor {
     pub(super) fn start(&mut self, now_ns: u64) {
         let tests = self.orders.plan.tests.len();
         if let Some(number) = self.first_where(|worker| worker.prepared.len() != tests) {
-            self.break_off(number, "did not tell of every startup", now_ns);
+            self.break_off(number, WorkerError::Incomplete("every startup"), now_ns);
             return;
         }
         if self.orders.mission == Mission::Check || self.orders.rehearsal {
@@ -298,7 +307,7 @@ impl Supervisor {
             };
             self.send(number, ToWorker::Start(start));
             self.hold(number, State::Running);
-            self.workers[number].heard_ns = at_ns;
+            self.workers[number].fired = true;
         }
         self.emit(RunEvent::Started {
             at_ns,

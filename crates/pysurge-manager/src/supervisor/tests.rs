@@ -4,6 +4,7 @@ mod control;
 mod measuring;
 mod missions;
 mod rehearsing;
+mod replacing;
 
 use super::*;
 use crate::clock::Epoch;
@@ -116,6 +117,7 @@ fn words(effects: &[Effect]) -> Vec<String> {
             let message = format!("{message:?}");
             format!("{} to {number}", message.split(['(', ' ']).next().unwrap())
         }
+        Effect::Spawn(number, place) => format!("spawn {number} in {place}"),
         Effect::Kill(number) => format!("kill {number}"),
         Effect::Reap(number) => format!("reap {number}"),
         Effect::Emit(event) => {
@@ -151,6 +153,16 @@ fn stops(effects: &[Effect]) -> Vec<Stop> {
         .iter()
         .filter_map(|effect| match effect {
             Effect::Send(_, ToWorker::Stop(stop)) => Some(*stop),
+            _ => None,
+        })
+        .collect()
+}
+
+fn notices(effects: &[Effect]) -> Vec<&str> {
+    effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::Emit(RunEvent::Notice { text, .. }) => Some(text.as_str()),
             _ => None,
         })
         .collect()
@@ -300,20 +312,14 @@ fn a_worker_that_dies_leaves_the_others_running() {
     let plan = plan(1, Some(10));
     let mut machine = start(&plan, 2);
     machine.step(Input::Message(1, measured(0, 5, 5)), STARTED + S);
-    machine.step(Input::Exited(1, Exit::Signal(9)), STARTED + 2 * S - 2);
-    let buried = machine.step(Input::Closed(1), STARTED + 2 * S - 1);
-    assert_eq!(words(&buried), ["kill 1", "reap 1", "Notice"]);
-    let text = buried.iter().find_map(|effect| match effect {
-        Effect::Emit(RunEvent::Notice { text, .. }) => Some(text.as_str()),
-        _ => None,
-    });
-    assert_eq!(
-        text,
-        Some(
-            "worker 2 (pid 101) was killed by signal 9 (SIGKILL); its share of the iterations is lost from here on"
-        )
-    );
     machine.step(Input::Tick, STARTED + 10 * S);
+    machine.step(Input::Exited(1, Exit::Signal(9)), STARTED + 10 * S);
+    let buried = machine.step(Input::Closed(1), STARTED + 10 * S);
+    assert_eq!(words(&buried), ["kill 1", "reap 1", "Notice"]);
+    assert_eq!(
+        notices(&buried),
+        ["worker 2 (pid 101) was killed by signal 9 (SIGKILL); what it had not told is lost"]
+    );
     machine.step(Input::Message(0, drained(0, 50, 50)), STARTED + 10 * S);
     machine.step(Input::Message(0, FromWorker::Done), STARTED + 10 * S);
     machine.step(Input::Closed(0), STARTED + 10 * S);
@@ -473,22 +479,6 @@ fn worker_0_tells_first_why_tests_cannot_be_loaded() {
 }
 
 #[test]
-fn a_silent_worker_is_warned_of_once() {
-    let plan = plan(1, None);
-    let mut machine = start(&plan, 1);
-    let notices = |machine: &mut Supervisor, now_ns| {
-        let effects = machine.step(Input::Tick, now_ns);
-        words(&effects).iter().filter(|word| *word == "Notice").count()
-    };
-    assert_eq!(notices(&mut machine, ALONE + 10 * S - 1), 0);
-    assert_eq!(notices(&mut machine, ALONE + 10 * S), 1);
-    assert_eq!(notices(&mut machine, ALONE + 60 * S), 0);
-    // It told again, and may fall silent again.
-    machine.step(Input::Message(0, measured(0, 5, 5)), ALONE + 61 * S);
-    assert_eq!(notices(&mut machine, ALONE + 71 * S), 1);
-}
-
-#[test]
 fn figures_that_do_not_add_up_are_an_internal_error() {
     let plan = plan(1, Some(10));
     let mut machine = start(&plan, 1);
@@ -519,13 +509,16 @@ fn nonsense_after_the_start_costs_the_worker_alone() {
     ] {
         let mut machine = start(&plan, 2);
         let effects = machine.step(Input::Message(0, message), STARTED + S / 2);
-        assert_eq!(words(&effects), ["kill 0", "Notice"], "{said}");
-        let Effect::Emit(RunEvent::Notice { text, .. }) = &effects[1] else {
-            panic!("it said so")
-        };
         assert_eq!(
-            *text,
-            format!("worker 1 (pid 100) {said} and was killed; what it had not told is lost")
+            words(&effects),
+            ["kill 0", "Deal to 1", "spawn 2 in 0", "Notice"],
+            "{said}"
+        );
+        assert_eq!(
+            notices(&effects),
+            [format!(
+                "worker 1 (pid 100) {said} and was killed; worker 2 takes over its part; another is started in its place"
+            )]
         );
         // It is not listened to any more.
         machine.step(Input::Message(0, measured(0, 5, 5)), STARTED + S / 2);
@@ -549,9 +542,13 @@ fn the_loss_of_every_worker_outweighs_a_graceful_stop() {
             machine.step(Input::StopRequested, ALONE + S);
         }
         machine.step(Input::Closed(0), ALONE + 2 * S);
-        let Outcome::Finished(summary) =
-            outcome(machine.step(Input::Exited(0, Exit::Signal(11)), ALONE + 2 * S))
-        else {
+        let mut last = machine.step(Input::Exited(0, Exit::Signal(11)), ALONE + 2 * S);
+        if requests == 0 {
+            // Nobody can be started in its place.
+            machine.step(Input::SpawnFailed(1, "no".into()), ALONE + 2 * S);
+            last = machine.step(Input::SpawnFailed(2, "no".into()), ALONE + 2 * S);
+        }
+        let Outcome::Finished(summary) = outcome(last) else {
             panic!("not finished")
         };
         assert_eq!(

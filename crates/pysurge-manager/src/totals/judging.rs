@@ -250,7 +250,7 @@ impl Totals {
             Until::End { plan_ns, .. } => plan_ns,
         };
         let of_test = |test: &TestTotals| {
-            let account = test.account(plan_ns, self.cut).measured;
+            let account = test.account(plan_ns, self).measured;
             let started = match until {
                 Until::Now => test.started(),
                 Until::End { .. } => account.fired(),

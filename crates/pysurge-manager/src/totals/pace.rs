@@ -125,7 +125,8 @@ impl TestTotals {
     /// When all iterations of the closed model were done, where the config gives their number and they are.
     fn done_ns(&self, totals: &Totals) -> Option<u64> {
         let done = |share: &Share| {
-            share.ended_ns.is_some() || share.fate != Fate::Live || self.dealt_in_number(share) == Some(0)
+            let nothing_to_do = share.part.dealt_in_number() == Some(0);
+            share.ended_ns.is_some() || share.gone || share.fate != Fate::Live || nothing_to_do
         };
         let counted = matches!(
             self.origin,
@@ -134,7 +135,8 @@ impl TestTotals {
                 ..
             }
         );
-        if !counted || !self.shares.iter().flatten().all(done) {
+        let is_owed = totals.awaited && self.dealt.left() > 0;
+        if !counted || is_owed || !self.shares.iter().flatten().all(done) {
             return None;
         }
         let of_share = |share: &Share| share.ended_ns.unwrap_or(share.told_ns);
@@ -182,12 +184,16 @@ impl TestTotals {
         match status {
             // Up to what each worker has told: what it did since is in nobody's count yet.
             Status::Running => {
+                let shares = || self.shares.iter().flatten();
+                let last_ns = shares().map(|share| share.told_ns).max().unwrap_or(0);
                 let of_share = |share: &Share| {
-                    let told_ns = totals.course.plan_ns(share.told_ns);
+                    // Who was lost fires nothing since then.
+                    let told_ns = if share.gone { last_ns } else { share.told_ns };
+                    let told_ns = totals.course.plan_ns(told_ns);
                     let (_, to_ns) = self.span_ns(totals, told_ns);
                     over(share.told.measured.fired(), to_ns)
                 };
-                self.shares.iter().flatten().map(of_share).sum()
+                shares().map(of_share).sum()
             }
             // All that was planned is what was asked, late as it may be; beyond its power, the generator used more time.
             Status::Finished | Status::Killed if account.dropped == 0 => over(account.fired(), to_ns),

@@ -307,11 +307,12 @@ impl Totals {
         pushed
     }
 
-    /// Up to which instant of run time every worker has told that still tells; `None` where none does.
+    /// Up to which instant of run time every worker has told that still tells; `None` where none does, and none is to come.
     fn told_by_all_ns(&self) -> Option<u64> {
         let shares = self.tests.iter().flat_map(|test| test.shares.iter().flatten());
-        let live = shares.filter(|share| share.fate == Fate::Live);
-        live.map(|share| share.told_ns).min()
+        let live = shares.filter(|share| share.fate == Fate::Live && !share.gone);
+        let told_ns = live.map(|share| share.told_ns).min();
+        told_ns.or(self.awaited.then_some(0))
     }
 
     /// Adds a worker's news of the tests to their rows; before they are part of the totals.

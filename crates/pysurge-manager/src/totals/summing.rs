@@ -8,7 +8,7 @@ use pysurge_core::account::Account;
 use pysurge_core::event::StopReason;
 use pysurge_core::plan::{Plan, TestPlan};
 use pysurge_core::summary::{
-    Block, ChangeSummary, CheckFigures, Durations, ExhibitFigures, FailureFigures, LatenessFigures,
+    Block, ChangeSummary, CheckFigures, Durations, ExhibitFigures, FailureFigures, Incident, LatenessFigures,
     MAX_CHANGES, MachineSummary, MetricFigures, ModelName, SCHEMA_VERSION, Status, StopCause, Summary,
     TestSummary, ThreadTime, TimerFigures, WarmupSummary, WorkerSummary,
 };
@@ -28,6 +28,8 @@ pub(crate) struct Moment<'a> {
     pub(crate) status: Status,
     pub(crate) reason: Option<StopReason>,
     pub(crate) workers: &'a [Worker],
+    /// What befell workers.
+    pub(crate) incidents: &'a [Incident],
     pub(crate) machine: MachineSummary,
     /// How many descriptors a worker may have open.
     pub(crate) open_files: Option<u64>,
@@ -101,7 +103,7 @@ impl Totals {
             account,
             tests,
             workers,
-            incidents: Vec::new(),
+            incidents: moment.incidents.to_vec(),
             machine: moment.machine.clone(),
             blocks: match moment.status {
                 Status::Running => Vec::new(),
@@ -131,7 +133,8 @@ impl Totals {
         workers: &[WorkerSummary],
         moment: &Moment<'_>,
     ) -> Verdict {
-        let workers_of_run = u32::try_from(moment.workers.len()).expect("workers number far below 2^32");
+        let places = by_place(workers);
+        let workers_of_run = u32::try_from(places.len()).expect("workers number far below 2^32");
         let of_tests = self.tests.iter().zip(accounts).zip(tests);
         let evidence = of_tests.map(|((test, account), summary)| Evidence {
             label: test.called(),
@@ -148,12 +151,13 @@ impl Totals {
             workers: test.workers(),
             workers_of_run,
             threads: test.most_threads,
-            max_threads: test.max_threads(),
+            max_threads: test.most_max_threads,
             threads_refused: test.threads_refused,
         });
         let evidence: Vec<Evidence<'_>> = evidence.collect();
         let generator = Generator {
-            workers,
+            workers: &places,
+            incidents: moment.incidents,
             free_threaded: moment.workers.iter().any(|worker| worker.free_threaded),
             machine: &moment.machine,
             open_files: moment.open_files,
@@ -211,7 +215,7 @@ impl TestTotals {
             steps_refused: measures.checks.refused() + measures.timers.refused() + measures.counts.refused(),
             failures: FailureFigures::of_all(&measures.failures),
             failures_overflow: measures.failures.overflow(),
-            overran: 0,
+            overran: self.overran(),
             slowest: ExhibitFigures::of_all(measures.exhibits.slowest()),
             first_failed: ExhibitFigures::of_all(measures.exhibits.failed()),
         }
@@ -237,22 +241,42 @@ fn stop_cause(reason: StopReason) -> StopCause {
 
 fn worker_summaries(moment: &Moment<'_>) -> Vec<WorkerSummary> {
     let cpus = f64::from(moment.machine.cpus.max(1));
-    let summaries = (0u32..)
-        .zip(moment.workers)
-        .map(|(number, worker)| WorkerSummary {
-            worker: number,
-            life: 0,
-            pid: worker.pid,
-            end: worker.end,
-            death: worker.death.clone(),
-            cpu_s: seconds(worker.cpu_ns),
-            cpu_share: worker
-                .cpu
-                .share()
-                .map(|share| if worker.free_threaded { share / cpus } else { share }),
-            gil_wait_share: worker.gil_wait.share(),
-            stood_still_s: seconds(worker.stood_still_ns.rise().unwrap_or(0)),
-            rss_bytes: worker.rss_bytes,
-        });
+    // What could not even be started is told among the incidents.
+    let workers = moment.workers.iter().filter(|worker| worker.pid != 0);
+    let summaries = workers.map(|worker| WorkerSummary {
+        worker: u32::try_from(worker.slot).expect("workers number far below 2^32"),
+        life: worker.life,
+        pid: worker.pid,
+        end: worker.end,
+        death: worker.death.clone(),
+        cpu_s: seconds(worker.cpu_ns),
+        cpu_share: worker
+            .cpu
+            .share()
+            .map(|share| if worker.free_threaded { share / cpus } else { share }),
+        gil_wait_share: worker.gil_wait.share(),
+        stood_still_s: seconds(worker.stood_still_ns.rise().unwrap_or(0)),
+        rss_bytes: worker.rss_bytes,
+    });
     summaries.collect()
+}
+
+/// One entry per place in the run: a worker and those that were started in its place used its core one after the other.
+fn by_place(workers: &[WorkerSummary]) -> Vec<WorkerSummary> {
+    let mut places: Vec<WorkerSummary> = Vec::new();
+    for worker in workers {
+        let Some(place) = places.iter_mut().find(|place| place.worker == worker.worker) else {
+            places.push(worker.clone());
+            continue;
+        };
+        let greater = |a: Option<f64>, b: Option<f64>| match (a, b) {
+            (Some(a), Some(b)) => Some(a.max(b)),
+            (a, b) => a.or(b),
+        };
+        place.cpu_share = greater(place.cpu_share, worker.cpu_share);
+        place.gil_wait_share = greater(place.gil_wait_share, worker.gil_wait_share);
+        place.stood_still_s += worker.stood_still_s;
+        place.cpu_s += worker.cpu_s;
+    }
+    places
 }

@@ -15,6 +15,7 @@ use pysurge_core::replay::{ReplayForm, TimeUnit};
 use pysurge_core::schedule::Factor;
 use pysurge_core::summary::{MachineSummary, ModelName, Status, StopCause, Summary};
 use pysurge_core::verdict::Validity;
+use pysurge_core::wire::Deal;
 
 const S: u64 = NANOS_PER_SEC;
 
@@ -75,6 +76,13 @@ fn one(test: TestPlan, workers: usize, duration_s: Option<u64>) -> (Plan, Totals
     (plan, totals)
 }
 
+impl Totals {
+    /// News of a worker that knows of all it was dealt.
+    fn add(&mut self, worker: usize, tests: &[TestSnapshot], told_ns: u64) -> Result<(), String> {
+        self.hear(worker, tests, told_ns, true)
+    }
+}
+
 fn part(planned: u64, passed: u64, dropped: u64) -> PartSnapshot {
     PartSnapshot {
         planned,
@@ -117,6 +125,7 @@ fn summary(plan: &Plan, totals: &Totals, at_ns: u64, reason: Option<StopReason>)
         },
         reason,
         workers: &[],
+        incidents: &[],
         machine: MachineSummary::default(),
         open_files: None,
     })

@@ -6,7 +6,7 @@ mod texts;
 
 use super::*;
 use crate::failure::{FailureKey, Phase};
-use crate::summary::WorkerEnd;
+use crate::summary::{IncidentKind, WorkerEnd};
 
 pub(super) const MS: u64 = 1_000_000;
 pub(super) const S: u64 = 1_000 * MS;
@@ -154,6 +154,7 @@ impl Test {
 #[derive(Debug, Clone)]
 pub(super) struct Machine {
     workers: Vec<WorkerSummary>,
+    incidents: Vec<Incident>,
     free_threaded: bool,
     summary: MachineSummary,
     open_files: Option<u64>,
@@ -163,6 +164,7 @@ impl Default for Machine {
     fn default() -> Self {
         Self {
             workers: vec![worker(0), worker(1)],
+            incidents: Vec::new(),
             free_threaded: false,
             summary: MachineSummary {
                 cpus: 2,
@@ -204,6 +206,21 @@ impl Machine {
         }
     }
 
+    /// Workers that were lost, one after the other, so many seconds after the start.
+    pub(super) fn lost_at(mut self, seconds: &[f64]) -> Self {
+        self.incidents = (0..)
+            .zip(seconds)
+            .map(|(worker, at_s)| Incident {
+                at_s: *at_s,
+                worker,
+                pid: Some(100 + worker),
+                kind: IncidentKind::Lost,
+                text: String::new(),
+            })
+            .collect();
+        self
+    }
+
     pub(super) fn machine_cpu(mut self, share: f64) -> Self {
         self.summary.cpu_share = Some(share);
         self
@@ -241,6 +258,7 @@ impl Machine {
         let evidence: Vec<Evidence<'_>> = tests.iter().map(Test::evidence).collect();
         let generator = Generator {
             workers: &self.workers,
+            incidents: &self.incidents,
             free_threaded: self.free_threaded,
             machine: &self.summary,
             open_files: self.open_files,

@@ -89,6 +89,7 @@ prop_compose! {
             free_threaded,
             summary: MachineSummary { cpus, cpu_share, swapped_bytes, suspended_s, clock_set_s },
             open_files,
+            incidents: Vec::new(),
         }
     }
 }

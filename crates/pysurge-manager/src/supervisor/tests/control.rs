@@ -277,8 +277,7 @@ fn a_number_of_iterations_ends_the_run() {
     assert!(stops(&machine.step(Input::Message(0, done(true)), STARTED + 3 * S)).is_empty());
     assert!(stops(&machine.step(Input::Message(1, done(false)), STARTED + 3 * S)).is_empty());
     // The other one dies: nobody is left to wait for.
-    machine.step(Input::Exited(1, Exit::Signal(9)), STARTED + 4 * S);
-    let effects = machine.step(Input::Closed(1), STARTED + 4 * S);
+    let effects = machine.step(Input::Exited(1, Exit::Signal(9)), STARTED + 4 * S);
     assert_eq!(stops(&effects)[0].plan_ends_ns, STARTED + 3 * S);
     let Phase::Running(running) = &machine.phase else {
         panic!("not running")
