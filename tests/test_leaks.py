@@ -18,15 +18,16 @@ DURATION_S = int(os.environ.get("PYSURGE_LEAK_S", "40"))
 # Until then threads are made, pools and histograms find their size, and the allocator its arenas.
 WARM_UP_S = min(60, DURATION_S // 3)
 
-# What a process may have more of at the end than after the warm-up: RSS moves by an arena of malloc (a few MiB with what the
-# interpreter frees late), whatever the iterations are.
+# What a process may have more of at the end than after the warm-up. RSS moves by arenas of malloc and what the interpreter
+# frees late, whatever the iterations are: 8 MiB. Live changes are kept for good, in the schedules of each test and thread of a
+# worker: 15 KiB each, and there is one in two seconds.
 MIB = 1024 * 1024
-WORKER_BYTES = 8 * MIB
+WORKER_BYTES = 8 * MIB + DURATION_S // 2 * 15_000
 
-# The manager keeps rows of the time series, at most 60 with so many tests (docs/design/time.md), of 20 to 60 KiB for each test
-# that is busy. Once they are joined two by two, each holds more different durations, up to a few hundred KiB.
+# The manager keeps rows of the time series, at most 60 with so many tests (docs/design/time.md). When rows are joined two by
+# two each holds more different durations: in ten minutes of six busy tests 60 KiB a row and test become 260 KiB.
 IDLE_TESTS = 80
-MANAGER_BYTES = 32 * MIB
+MANAGER_BYTES = 16 * MIB + 6 * 60 * (200_000 if DURATION_S > 60 else 0)
 
 # All threads of a test are there from the start, whatever else the machine does: a thread more would be a MiB more.
 MAX_THREADS = 8
@@ -90,8 +91,9 @@ import pytest
 
 
 @pytest.fixture
-def resource(tmp_path):
-    yield tmp_path
+def resource(monkeypatch):
+    # Not tmp_path: a name that is never there again costs pathlib a table of names, which grows by 10 MiB and then no more.
+    yield monkeypatch
 
 
 @pytest.mark.parametrize("number", [1, 2])

@@ -319,7 +319,11 @@ fn joined(ours: &[(u64, u64)], theirs: &[(u64, u64)]) -> Vec<(u64, u64)> {
                 theirs.next();
                 their
             }
-            (None, None) => return all,
+            (None, None) => {
+                // Mostly the same counters are in use on both sides.
+                all.shrink_to_fit();
+                return all;
+            }
         };
         all.push(next);
     }
