@@ -10,7 +10,7 @@ use crate::sketch::Sketch;
 use crate::verdict::Verdict;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The version of the form of `summary.json`. Keys are only ever added within a version.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -85,7 +85,7 @@ pub struct Summary {
     pub account: Account,
     /// One entry per test of the config, in its order.
     pub tests: Vec<TestSummary>,
-    /// One entry per worker.
+    /// One entry per worker, also for each that was started in the place of a lost one; those last.
     pub workers: Vec<WorkerSummary>,
     /// What befell workers while the run went on, in order; the first [`MAX_INCIDENTS`].
     #[serde(default)]
@@ -99,6 +99,14 @@ pub struct Summary {
     pub samples_dropped: u64,
     /// Lines and records of user code that were dropped because the terminal did not keep up.
     pub output_dropped: u64,
+}
+
+impl Summary {
+    /// How many workers fired at once: a worker and those that were started in its place count as one.
+    pub fn places(&self) -> usize {
+        let places: BTreeSet<u32> = self.workers.iter().map(|worker| worker.worker).collect();
+        places.len()
+    }
 }
 
 /// How a threshold stands.

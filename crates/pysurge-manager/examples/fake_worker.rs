@@ -2,7 +2,8 @@
 //! and misbehaves on demand.
 //!
 //! `fake_worker [MODE [WORKER]]`: the mode holds for that worker only, or for all. Modes that show before a worker knows
-//! its number hold for all. In the mode `known` the durations are those of `known.rs`, by an iteration's number.
+//! its number hold for all. A mode that ends in `-once` holds for the first of those that have the same number one after the other: the folder
+//! of the environment's `FAKE_WORKER_LIVES` remembers them. In the mode `known` the durations are those of `known.rs`, by an iteration's number.
 
 #[path = "../tests/common/known.rs"]
 mod known;
@@ -13,7 +14,7 @@ use pysurge_core::rate::Rate;
 use pysurge_core::schedule::{Change, Course, Hand, StripedSchedule};
 use pysurge_core::users::{Due, Users};
 use pysurge_core::wire::{
-    Deal, FrameDecoder, FromWorker, Hello, IterationRecord, Load, LoadError, LoadFault, PROTOCOL,
+    Deal, FrameDecoder, FromWorker, Frozen, Hello, IterationRecord, Load, LoadError, LoadFault, PROTOCOL,
     PartSnapshot, Rehearsed, Snapshot, Start, StartupError, Stop, TestInfo, TestSnapshot, ToWorker, encode,
 };
 use pysurge_core::{NANOS_PER_SEC, VERSION};
@@ -28,6 +29,24 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
 const SNAPSHOT_INTERVAL: Duration = Duration::from_millis(20);
+
+/// The snapshot after which those misbehave who do so while they fire.
+const MISBEHAVES_AT: u64 = 3;
+
+/// How many workers of this number have been there, where somebody wants to know; this one is counted from now on.
+fn lives_before(number: u32) -> usize {
+    #[expect(clippy::disallowed_methods, reason = "an example is a process edge")]
+    let Ok(folder) = std::env::var("FAKE_WORKER_LIVES") else {
+        return 0;
+    };
+    let folder = std::path::Path::new(&folder);
+    let prefix = format!("{number}-");
+    let entries = std::fs::read_dir(folder).expect("the test made it").flatten();
+    let before = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(&prefix));
+    let before = before.count();
+    std::fs::write(folder.join(format!("{prefix}{}", std::process::id())), "").expect("a folder to write to");
+    before
+}
 
 fn main() -> ExitCode {
     #[expect(clippy::disallowed_methods, reason = "an example is a process edge")]
@@ -59,6 +78,7 @@ fn main() -> ExitCode {
         load: None,
         sequence: 0,
         deals: 0,
+        better: false,
     };
     worker.live();
     ExitCode::SUCCESS
@@ -93,11 +113,14 @@ struct Fake {
     load: Option<Load>,
     sequence: u64,
     deals: u32,
+    /// It comes in the place of one that misbehaved, and does not.
+    better: bool,
 }
 
 impl Fake {
     fn is(&self, mode: &str) -> bool {
-        self.mode == mode && self.only.is_none_or(|only| only == self.number)
+        let said = self.mode.strip_suffix("-once").unwrap_or(&self.mode);
+        said == mode && !self.better && self.only.is_none_or(|only| only == self.number)
     }
 
     fn say(&mut self, message: &FromWorker) {
@@ -140,6 +163,11 @@ impl Fake {
 
     fn load(&mut self, load: Load) {
         self.number = load.worker;
+        let lives = lives_before(self.number);
+        self.better = self.mode.ends_with("-once") && lives > 0;
+        if self.is("replacement-fails") && lives > 0 {
+            std::process::exit(7);
+        }
         let failed = self.is("load-error");
         let tests = load.tests.iter().map(|test| {
             if failed {
@@ -222,8 +250,8 @@ impl Fake {
                 return self.end(snapshot);
             }
             self.say(&FromWorker::Snapshot(Box::new(snapshot)));
-            if self.is("abort") && self.sequence == 3 {
-                std::process::abort();
+            if self.sequence >= MISBEHAVES_AT {
+                self.misbehave_later();
             }
             match self.inbox.recv_timeout(SNAPSHOT_INTERVAL) {
                 Ok(ToWorker::Stop(told)) => stop = Some(told),
@@ -291,6 +319,25 @@ impl Fake {
             if self.is("orphan") {
                 std::process::abort();
             }
+        }
+    }
+
+    /// In the middle of the run.
+    fn misbehave_later(&mut self) {
+        if self.is("abort") || self.is("replacement-fails") {
+            std::process::abort();
+        }
+        if self.is("stall") && self.sequence == MISBEHAVES_AT {
+            let _ = kill_process(getpid(), Signal::STOP);
+        }
+        if self.is("garbage-later") {
+            let _ = self.socket.write_all(&[0xff; 64]);
+        }
+        if self.is("frozen") && self.sequence == MISBEHAVES_AT {
+            self.say(&FromWorker::Frozen(Frozen {
+                held_ns: 10 * NANOS_PER_SEC,
+                stacks: "  File \"a.py\", line 3 in run".to_owned(),
+            }));
         }
     }
 

@@ -81,7 +81,7 @@ fn a_worker_that_fails_while_it_fires_is_lost_alone() {
     for (mode, said) in [
         (
             "abort",
-            "was killed by signal 6 (SIGABRT); its share of the iterations is lost",
+            "was killed by signal 6 (SIGABRT); worker 1 takes over its part; no other is started in its place: the run ends soon",
         ),
         ("garbage", "sent garbage"),
         ("half-frame", "closed its channel but did not exit and was killed"),

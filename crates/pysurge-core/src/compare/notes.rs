@@ -135,7 +135,7 @@ fn facts(ours: &Summary, theirs: &Summary) -> [(&'static str, String, String); 3
         fact("pysurge", both(|summary| summary.pysurge_version.clone())),
         fact(
             "this many workers:",
-            both(|summary| summary.workers.len().to_string()),
+            both(|summary| summary.places().to_string()),
         ),
         fact(
             "this many CPUs:",

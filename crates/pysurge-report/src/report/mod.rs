@@ -50,8 +50,11 @@ pub(crate) fn title(test: &TestSummary) -> String {
 
 /// What is worth knowing only because something went wrong outside the tests.
 fn remarks(summary: &Summary, style: Style) -> Vec<String> {
-    let mut lines = Vec::new();
-    for worker in &summary.workers {
+    let mut lines = incidents(summary, style);
+    // What befell them while the plan went on stands among the incidents.
+    let is_told = |pid| summary.incidents.iter().any(|incident| incident.pid == Some(pid));
+    let workers = summary.workers.iter();
+    for worker in workers.filter(|worker| worker.end != WorkerEnd::Lost || !is_told(worker.pid)) {
         let what = match worker.end {
             // They went with their manager, which the head tells.
             WorkerEnd::Lost if summary.status == Status::Killed && worker.death.is_none() => continue,
@@ -81,6 +84,27 @@ fn remarks(summary: &Summary, style: Style) -> Vec<String> {
         let text = format!(
             "{n} missing in the file of samples, because they came faster than they could be written"
         );
+        lines.extend(item("! ", &text, style));
+    }
+    lines
+}
+
+/// Incidents that are listed; of the rest, how many.
+const MAX_INCIDENTS_TOLD: usize = 12;
+
+/// What befell workers while the plan went on, and when.
+fn incidents(summary: &Summary, style: Style) -> Vec<String> {
+    let told = summary.incidents.iter().take(MAX_INCIDENTS_TOLD);
+    let mut lines: Vec<String> = told
+        .flat_map(|incident| {
+            let text = format!("{:.1} s: {}", incident.at_s, one_line(&incident.text));
+            item("! ", &text, style)
+        })
+        .collect();
+    let more = summary.incidents.len().saturating_sub(MAX_INCIDENTS_TOLD);
+    if more > 0 {
+        let more = u64::try_from(more).unwrap_or(u64::MAX);
+        let text = format!("and {} that befell workers, see summary.json", plural(more, "more thing"));
         lines.extend(item("! ", &text, style));
     }
     lines

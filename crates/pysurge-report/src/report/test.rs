@@ -30,7 +30,10 @@ pub(super) fn lines(test: &TestSummary, summary: &Summary, style: Style) -> Vec<
         body.push(String::new());
         body.extend(account(test, room, style));
         body.push(String::new());
-        body.extend(wrap(&rates(test, summary.workers.len()), room, 2));
+        body.extend(wrap(&rates(test, summary.places()), room, 2));
+        if let Some(overran) = overran(test) {
+            body.extend(wrap(&overran, room, 2));
+        }
         if let Some(warmup) = &test.warmup {
             body.extend(of_warmup(warmup, room, style));
         }
@@ -68,6 +71,16 @@ fn load(test: &TestSummary) -> String {
         ModelName::Open => format!("open model: {load}"),
         ModelName::Closed => format!("closed model: {load}; response time is service time"),
     }
+}
+
+/// Iterations that took longer than was declared; each was told with its stack when it did.
+fn overran(test: &TestSummary) -> Option<String> {
+    (test.overran > 0).then(|| {
+        format!(
+            "{} ran longer than max_duration; run.log has their stacks",
+            plural(test.overran, "iteration")
+        )
+    })
 }
 
 /// The warm-up, which is in no other figure: how it ended, and what failed in it most.

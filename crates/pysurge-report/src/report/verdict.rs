@@ -130,7 +130,7 @@ fn outcome(summary: &Summary) -> String {
         "{}; {} on {} for {}",
         ended(summary.account),
         plural(as_u64(summary.tests.len()), "test"),
-        plural(as_u64(summary.workers.len()), "worker"),
+        plural(as_u64(summary.places()), "worker"),
         run_time(summary.duration_s)
     )
 }
