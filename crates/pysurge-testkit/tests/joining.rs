@@ -72,12 +72,12 @@ fn whoever_joins_at_second_three_fires_its_part_of_what_was_changed_before() {
         schedule.change(*change);
     }
     let mut hand = Hand::empty();
-    let dealt = |hand: &mut Hand, in_ms: u64, stripe| {
+    let hand_out = |hand: &mut Hand, in_ms: u64, stripe| {
         let from = schedule.count_before(clock::now_ns() - at_ns + in_ms * MS);
         hand.deal(from, Some(stripe));
         vec![Some(Deal::Arrivals { from, stripe })]
     };
-    let deals = dealt(&mut hand, 300, stripe(1));
+    let deals = hand_out(&mut hand, 300, stripe(1));
     worker.tell(&ToWorker::Start(Start {
         at_ns,
         duration_ns: None,
@@ -94,7 +94,7 @@ fn whoever_joins_at_second_three_fires_its_part_of_what_was_changed_before() {
             other => panic!("unexpected {other:?}"),
         }
     }
-    let deals = dealt(&mut hand, 500, Stripe::WHOLE);
+    let deals = hand_out(&mut hand, 500, Stripe::WHOLE);
     worker.tell(&ToWorker::Deal(deals));
     let plan_ends_ns = clock::now_ns() + 800 * MS;
     numbers.extend(stop(&mut worker, plan_ends_ns, &mut told));

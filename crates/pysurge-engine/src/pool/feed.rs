@@ -617,5 +617,4 @@ fn part_of(warmup: bool) -> Part {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod simulation;

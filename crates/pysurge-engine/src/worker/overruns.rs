@@ -26,7 +26,6 @@ pub(super) struct Told {
     /// What the test is called in log lines.
     pub(super) label: String,
     pub(super) max_duration_ns: u64,
-    /// How many of them were told.
     count: u32,
 }
 
@@ -72,29 +71,29 @@ impl Overruns {
     pub(super) fn found(
         &mut self,
         test: usize,
-        said: &mut Told,
+        told: &mut Told,
         case: Option<&dyn TestCase>,
         overruns: Vec<Overrun>,
         now_ns: u64,
     ) -> Vec<Arc<Report>> {
         let mut reports = Vec::new();
         for overrun in overruns {
-            if said.count >= MOST_TOLD {
-                if said.count == MOST_TOLD {
-                    said.count += 1;
-                    let text = format!(
+            if told.count >= MOST_TOLD {
+                if told.count == MOST_TOLD {
+                    told.count += 1;
+                    let enough = format!(
                         "test '{}': {MOST_TOLD} iterations that overran were told, further ones are only counted",
-                        said.label
+                        told.label
                     );
-                    self.outbox.log(record(self.worker, "MainThread", text));
+                    self.outbox.log(record(self.worker, "MainThread", enough));
                 }
                 break;
             }
-            said.count += 1;
+            told.count += 1;
             let kwargs = case.map(|case| case.kwargs(overrun.number)).unwrap_or_default();
             reports.push(Arc::new(Report {
                 test,
-                text: describe(said, &overrun, &kwargs, now_ns),
+                text: describe(told, &overrun, &kwargs, now_ns),
                 overrun,
                 deadline_ns: now_ns.saturating_add(STACK_TIMEOUT_NS),
                 told: AtomicBool::new(false),

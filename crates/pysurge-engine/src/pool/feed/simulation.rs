@@ -36,15 +36,18 @@ impl Dice {
     }
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a seed is given by the environment, as to all tests"
+)]
 fn for_each_seed(what: impl Fn(u64)) {
     let set = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     if let Some(seed) = set("PYSURGE_SEED") {
         return what(seed);
     }
     for seed in 0..set("PYSURGE_SEEDS").unwrap_or(SEEDS) {
-        if std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| what(seed))).is_err() {
-            panic!("seed {seed} failed");
-        }
+        let held = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| what(seed)));
+        assert!(held.is_ok(), "seed {seed} failed");
     }
 }
 
@@ -215,14 +218,14 @@ fn a_schedule(seed: u64) {
         }
         pool.check(&feed, &mut told);
     }
-    let began = pool.settle(&feed);
+    let settled = pool.settle(&feed);
     if was_late {
         return;
     }
     let numbers: BTreeSet<u64> = pool.numbers.iter().copied().collect();
     assert_eq!(numbers.len(), pool.numbers.len(), "an arrival was claimed twice");
-    let begun = told.planned.sum();
-    let of_hand: BTreeSet<u64> = (0..begun).filter_map(|j| hand.number_of(j)).collect();
+    let so_far = told.planned.sum();
+    let of_hand: BTreeSet<u64> = (0..so_far).filter_map(|j| hand.number_of(j)).collect();
     if max_lateness_ns.is_none() {
         assert_eq!(numbers, of_hand, "what is claimed is the hand's, in its order");
     } else {
@@ -233,8 +236,8 @@ fn a_schedule(seed: u64) {
         (Some(count), Some(cut)) => Some(count.min(cut)),
         (count, cut) => count.or(cut),
     };
-    let planned = whole.map_or(begun, |whole| hand.share_of(whole).max(begun));
-    assert_eq!(began.planned.sum(), planned, "the plan's share is told exactly");
+    let planned = whole.map_or(so_far, |whole| hand.share_of(whole).max(so_far));
+    assert_eq!(settled.planned.sum(), planned, "the plan's share is told exactly");
 }
 
 #[test]
@@ -342,7 +345,7 @@ fn every_arrival_has_one_owner_whoever_dies_and_joins() {
 
 /// Users that come and go with deals, with and without a number of iterations.
 fn a_closed_model(seed: u64) {
-    let mut dice = Dice(seed ^ 0xc105ed);
+    let mut dice = Dice(seed ^ 0xc1_05ed);
     let model = ClosedModel {
         users: u32::try_from(1 + dice.roll(7)).unwrap(),
         wait: Wait::None,
