@@ -255,7 +255,9 @@ class Case(TestCase):
     assert noted.count(["closed"]) == noted.count(["torn", "down"]) == noted.count(["stream", "ended"]) == 10
     assert noted.count(["shutdown"]) == 1
     log = run_log(tmp_path)
-    assert log.count("hangs here") == 1 and "10 tasks of Case still run" in log
+    # Each may have been told before as one that overruns.
+    _, abandoned = log.split("10 tasks of Case still run")
+    assert abandoned.count("hangs here") == 1
     assert "_loop.py" not in log
     assert done.returncode == 3
 

@@ -146,7 +146,8 @@ max_duration = 0.01
 def run(self):
     time.sleep(0.5)
 """
-    run_pysurge("run c.yml -d 3s --workers 1", project(body, rate=20))
+    # Without a limit of the config each that overruns would have a thread of its own.
+    run_pysurge("run c.yml -d 3s --workers 1", project(body, rate=20, max_threads=2))
     result = summary(tmp_path)
     named = cause(result, "threads")
     assert (result["verdict"]["validity"], named["validity"]) == ("invalid", "invalid")

@@ -18,7 +18,11 @@ struct Lives(PathBuf);
 impl Lives {
     fn new() -> Self {
         static MADE: AtomicU32 = AtomicU32::new(0);
-        let name = format!("pysurge-lives-{}-{}", std::process::id(), MADE.fetch_add(1, Ordering::SeqCst));
+        let name = format!(
+            "pysurge-lives-{}-{}",
+            std::process::id(),
+            MADE.fetch_add(1, Ordering::SeqCst)
+        );
         let folder = std::env::temp_dir().join(name);
         std::fs::create_dir_all(&folder).expect("a folder");
         Self(folder)
@@ -33,7 +37,9 @@ impl Drop for Lives {
 
 fn settings_of(mode: &str, worker: &str, workers: u32, lives: &Lives) -> Settings {
     let mut settings = settings(&[mode, worker], workers);
-    settings.env.push(("FAKE_WORKER_LIVES".into(), lives.0.clone().into()));
+    settings
+        .env
+        .push(("FAKE_WORKER_LIVES".into(), lives.0.clone().into()));
     settings
 }
 
@@ -46,17 +52,29 @@ fn plan(duration_ms: u64) -> Plan {
 }
 
 fn kinds(ran: &Ran) -> Vec<IncidentKind> {
-    ran.summary().incidents.iter().map(|incident| incident.kind).collect()
+    ran.summary()
+        .incidents
+        .iter()
+        .map(|incident| incident.kind)
+        .collect()
 }
 
 fn assert_sound(ran: &Ran, what: &str) {
-    assert_eq!(ran.count(|event| matches!(event, RunEvent::Finished(_))), 1, "{what}");
+    assert_eq!(
+        ran.count(|event| matches!(event, RunEvent::Finished(_))),
+        1,
+        "{what}"
+    );
     assert!(
         !ran.notices().iter().any(|text| text.contains("internal error")),
         "{what}: {:?}",
         ran.notices()
     );
-    assert!(ran.summary().account.balances(), "{what}: {:?}", ran.summary().account);
+    assert!(
+        ran.summary().account.balances(),
+        "{what}: {:?}",
+        ran.summary().account
+    );
 }
 
 /// Planned iterations of the whole seconds that began so long after the last incident.
@@ -76,8 +94,14 @@ fn a_lost_worker_is_replaced_and_the_rate_is_kept() {
     for (mode, said) in [
         ("abort-once", "was killed by signal 6 (SIGABRT); "),
         ("garbage-later-once", "sent garbage"),
-        ("frozen-once", "is frozen: one thread has held Python's interpreter for 10.0 s and was killed"),
-        ("stall-once", "told nothing for 400 ms: its process is stopped or gets no CPU and was killed"),
+        (
+            "frozen-once",
+            "is frozen: one thread has held Python's interpreter for 10.0 s and was killed",
+        ),
+        (
+            "stall-once",
+            "told nothing for 400 ms: its process is stopped or gets no CPU and was killed",
+        ),
     ] {
         let lives = Lives::new();
         let mut settings = settings_of(mode, "1", 3, &lives);
@@ -88,36 +112,71 @@ fn a_lost_worker_is_replaced_and_the_rate_is_kept() {
         assert_sound(&ran, mode);
         let summary = ran.summary();
         assert!(
-            ran.notices().iter().any(|text| text.starts_with("worker 2 (pid ") && text.contains(said)),
+            ran.notices()
+                .iter()
+                .any(|text| text.starts_with("worker 2 (pid ") && text.contains(said)),
             "{mode}: {:?}",
             ran.notices()
         );
         assert_eq!(
             kinds(&ran),
-            [IncidentKind::Lost, IncidentKind::TakenOver, IncidentKind::Replaced],
+            [
+                IncidentKind::Lost,
+                IncidentKind::TakenOver,
+                IncidentKind::Replaced
+            ],
             "{mode}: {:?}",
             summary.incidents
         );
         assert_eq!(summary.account.planned, 1_200, "{mode}");
-        let ends: Vec<_> = summary.workers.iter().map(|worker| (worker.worker, worker.life, worker.end)).collect();
+        let ends: Vec<_> = summary
+            .workers
+            .iter()
+            .map(|worker| (worker.worker, worker.life, worker.end))
+            .collect();
         let [first, second, third, last] = ends[..] else {
             panic!("{mode}: {ends:?}")
         };
-        assert_eq!([first, third], [(0, 0, WorkerEnd::Done), (2, 0, WorkerEnd::Done)], "{mode}");
-        assert_eq!([second, last], [(1, 0, WorkerEnd::Lost), (1, 1, WorkerEnd::Done)], "{mode}");
+        assert_eq!(
+            [first, third],
+            [(0, 0, WorkerEnd::Done), (2, 0, WorkerEnd::Done)],
+            "{mode}"
+        );
+        assert_eq!(
+            [second, last],
+            [(1, 0, WorkerEnd::Lost), (1, 1, WorkerEnd::Done)],
+            "{mode}"
+        );
         let lost = summary.account.lost;
         // A third of the rate for what it told late, and for the time until the others took over.
-        assert!(lost < if mode == "stall-once" { 60 } else { 25 }, "{mode}: {lost} lost");
+        assert!(
+            lost < if mode == "stall-once" { 60 } else { 25 },
+            "{mode}: {lost} lost"
+        );
         // Beyond the second in which it came back every second is whole.
-        let last_s = summary.incidents.iter().map(|incident| incident.at_s).fold(0.0, f64::max);
+        let last_s = summary
+            .incidents
+            .iter()
+            .map(|incident| incident.at_s)
+            .fold(0.0, f64::max);
         let seconds = passed_per_second(&ran, last_s + 1.0);
         assert!(seconds.len() >= 2, "{mode}: {last_s} {seconds:?}");
         for passed in seconds {
             assert!((196..=204).contains(&passed), "{mode}: {passed} in a second");
         }
         assert!(summary.verdict.validity > Validity::Valid, "{mode}");
-        assert!(summary.verdict.causes.iter().any(|cause| cause.kind == CauseKind::Lost), "{mode}");
-        assert_eq!((summary.stop_cause, summary.exit_code), (Some(StopCause::Duration), Some(0)));
+        assert!(
+            summary
+                .verdict
+                .causes
+                .iter()
+                .any(|cause| cause.kind == CauseKind::Lost),
+            "{mode}"
+        );
+        assert_eq!(
+            (summary.stop_cause, summary.exit_code),
+            (Some(StopCause::Duration), Some(0))
+        );
     }
 }
 
@@ -134,7 +193,9 @@ fn where_everybody_dies_again_and_again_the_run_ends_with_every_iteration_accoun
             ran.notices()
         );
         assert_eq!(summary.workers.len(), 3 * workers as usize);
-        let given_up = kinds(&ran).into_iter().filter(|kind| *kind == IncidentKind::GivenUp);
+        let given_up = kinds(&ran)
+            .into_iter()
+            .filter(|kind| *kind == IncidentKind::GivenUp);
         assert_eq!(given_up.count(), workers as usize);
         assert!(summary.duration_s < 30.0);
     }
@@ -159,7 +220,9 @@ fn a_replacement_that_fails_is_tried_again_and_then_given_up() {
     assert_eq!(summary.account.planned, 1_000);
     assert!(summary.account.lost < 40, "{:?}", summary.account);
     assert!(
-        ran.notices().iter().any(|text| text.contains("replacement 1 (pid ") && text.contains("exited with code 7")),
+        ran.notices()
+            .iter()
+            .any(|text| text.contains("replacement 1 (pid ") && text.contains("exited with code 7")),
         "{:?}",
         ran.notices()
     );
@@ -169,15 +232,23 @@ fn a_replacement_that_fails_is_tried_again_and_then_given_up() {
 fn a_run_may_be_stopped_while_somebody_is_replaced() {
     for requests in 1..=3 {
         let lives = Lives::new();
-        let ran = run_and(&plan(60_000), settings_of("abort-once", "0", 2, &lives), |event, stop| {
-            if matches!(event, RunEvent::Notice { text, .. } if text.contains("SIGABRT")) {
-                for _ in 0..requests {
-                    stop.request();
+        let ran = run_and(
+            &plan(60_000),
+            settings_of("abort-once", "0", 2, &lives),
+            |event, stop| {
+                if matches!(event, RunEvent::Notice { text, .. } if text.contains("SIGABRT")) {
+                    for _ in 0..requests {
+                        stop.request();
+                    }
                 }
-            }
-        });
+            },
+        );
         assert_sound(&ran, "stopped");
-        let cause = if requests == 1 { StopCause::Signal } else { StopCause::SecondSignal };
+        let cause = if requests == 1 {
+            StopCause::Signal
+        } else {
+            StopCause::SecondSignal
+        };
         assert_eq!(ran.summary().stop_cause, Some(cause));
     }
 }
@@ -203,7 +274,12 @@ fn a_number_of_iterations_is_done_whoever_dies() {
         assert_sound(&ran, "counted");
         let account = ran.summary().account;
         assert_eq!((account.planned, account.passed + account.lost), (6_000, 6_000));
-        assert_eq!(ran.summary().stop_cause, Some(StopCause::Iterations), "{:?}", ran.notices());
+        assert_eq!(
+            ran.summary().stop_cause,
+            Some(StopCause::Iterations),
+            "{:?}",
+            ran.notices()
+        );
         assert!(account.lost < 3_000);
     }
 }

@@ -133,10 +133,7 @@ fn facts(ours: &Summary, theirs: &Summary) -> [(&'static str, String, String); 3
     let fact = |what, (our, their)| (what, our, their);
     [
         fact("pysurge", both(|summary| summary.pysurge_version.clone())),
-        fact(
-            "this many workers:",
-            both(|summary| summary.places().to_string()),
-        ),
+        fact("this many workers:", both(|summary| summary.places().to_string())),
         fact(
             "this many CPUs:",
             both(|summary| summary.machine.cpus.to_string()),

@@ -104,7 +104,10 @@ fn incidents(summary: &Summary, style: Style) -> Vec<String> {
     let more = summary.incidents.len().saturating_sub(MAX_INCIDENTS_TOLD);
     if more > 0 {
         let more = u64::try_from(more).unwrap_or(u64::MAX);
-        let text = format!("and {} that befell workers, see summary.json", plural(more, "more thing"));
+        let text = format!(
+            "and {} that befell workers, see summary.json",
+            plural(more, "more thing")
+        );
         lines.extend(item("! ", &text, style));
     }
     lines
