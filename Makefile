@@ -15,7 +15,7 @@ SIDE_BY_SIDE := $(filter-out tests/unit/test_worker.py,$(wildcard tests/unit/tes
   library library_workers open_source_suites other_versions plan prints pytest_load rehearsal targets trace)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-rust test-python test-pythons lint bench bench-peers wheel pictures clean tools
+.PHONY: help demo test test-slow test-rust soak fuzz test-python test-pythons lint bench bench-peers wheel pictures clean tools
 .DELETE_ON_ERROR:
 
 help: ## list the commands
@@ -34,6 +34,9 @@ lint: tools $(STAMPS)/dev ## formatting, clippy, ruff
 
 test-rust: tools ## the tests of the crates
 	cargo test --locked --workspace --exclude pysurge-py --quiet
+
+soak: ## a million simulated runs of the supervisor; PYSURGE_SEEDS=N for another number
+	PYSURGE_SEEDS=$${PYSURGE_SEEDS:-1000000} cargo test --locked --quiet -p pysurge-manager --lib simulation::
 
 test-python: $(STAMPS)/installed ## types, and pytest over the installed wheel
 	$(BIN)/mypy --strict python/pysurge

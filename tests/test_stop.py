@@ -291,33 +291,39 @@ def run(self):
 # Workers that die.
 
 
-def test_a_worker_killed_in_the_middle_costs_its_share_and_no_more(start_pysurge, tmp_path):
-    run = start_pysurge("run c.yml -d 3s --workers 2", case(QUICK, rate=40))
+def test_a_worker_killed_in_the_middle_is_replaced_and_costs_a_second(start_pysurge, tmp_path):
+    run = start_pysurge("run c.yml -d 6s --workers 2", case(QUICK, rate=40))
     began(run, count=10)
     victim = run.workers(2)[0]
     os.kill(victim, signal.SIGKILL)
     assert run.wait() == 0, run.stderr
-    result = reported(run, tmp_path, planned=120)
+    result = reported(run, tmp_path, planned=240)
     ends = {worker["pid"]: worker for worker in result["workers"]}
     assert ends.pop(victim)["end"] == "lost"
-    (other,) = ends.values()
-    assert other["end"] == "done"
-    assert 0 < result["account"]["lost"] <= 60
-    assert result["account"]["passed"] >= 60
-    assert result["verdict"]["validity"] == "invalid"
+    assert sorted(worker["life"] for worker in ends.values()) == [0, 1]
+    assert {worker["end"] for worker in ends.values()} == {"done"}
+    assert [incident["kind"] for incident in result["incidents"]] == ["lost", "taken_over", "replaced"]
+    assert 0 < result["account"]["lost"] <= 40
+    assert result["verdict"]["validity"] in ("degraded", "invalid")
     assert "SIGKILL" in run.stderr
+    assert "took over its part from" in run.stdout
+    assert "was replaced by pid" in run.stdout
     assert "lost" in run.stdout
 
 
-def test_when_all_workers_are_killed_the_run_ends(start_pysurge, tmp_path):
-    run = start_pysurge("run c.yml --workers 2", case(QUICK, rate=40))
+def test_when_all_workers_are_killed_others_come(start_pysurge, tmp_path):
+    run = start_pysurge("run c.yml -d 6s --workers 2", case(QUICK, rate=40))
     began(run, count=10)
-    for pid in run.workers(2):
+    victims = run.workers(2)
+    for pid in victims:
         os.kill(pid, signal.SIGKILL)
-    assert run.wait() == 3
-    result = reported(run, tmp_path)
-    assert result["stop_cause"] == "workers_lost"
-    assert {worker["end"] for worker in result["workers"]} == {"lost"}
+    assert run.wait() == 0, run.stderr
+    result = reported(run, tmp_path, planned=240)
+    assert result["stop_cause"] == "duration"
+    ends = {worker["pid"]: worker["end"] for worker in result["workers"]}
+    assert [ends.pop(pid) for pid in victims] == ["lost", "lost"]
+    assert set(ends.values()) == {"done"}
+    assert result["account"]["passed"] >= 60
 
 
 @pytest.mark.parametrize("body", [QUICK, GATED, HANG.replace("hangs_here()", "while True: pass")])

@@ -4,6 +4,7 @@
 //! exactly one way, as many as the plan has with what was changed; every arrival is in exactly one worker's hand. A failing seed is printed;
 //! `PYSURGE_SEED=N` and the test `replay` run it alone. `PYSURGE_SEEDS=N` simulates so many.
 
+mod actor;
 mod cast;
 mod checks;
 mod feed;
@@ -15,6 +16,7 @@ use crate::outcome::Outcome;
 use crate::settings::{Deadlines, Mission};
 use crate::supervisor::{Effect, Input, Orders, Supervisor};
 use crate::worker::Exit;
+use actor::{Actor, ActorRun, Fault};
 use cast::{Dice, cast_actor, cast_looks, cast_plan, cast_requests, samples_of};
 use checks::{Reached, check};
 use feed::Feed;
@@ -47,88 +49,6 @@ impl Drop for Seed {
             eprintln!("the failing seed is {}", self.0);
         }
     }
-}
-
-/// What goes wrong with a worker, at its `at`-th message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fault {
-    None,
-    Dies,
-    FallsSilent,
-    SendsGarbage,
-    SkipsASnapshot,
-    ClosesItsChannel,
-    SaysTheWrongThing,
-    FailsToLoad,
-    FailsToStartUp,
-    FailsItsRehearsal,
-    HangsAtItsExit,
-    TellsOfNoTest,
-    TellsUnasked,
-    Stalls,
-    Freezes,
-    TellsTheImpossible,
-}
-
-const FAULTS: [Fault; 18] = [
-    // Most of what happens happens to processes.
-    Fault::Dies,
-    Fault::Dies,
-    Fault::Dies,
-    Fault::Dies,
-    Fault::Stalls,
-    Fault::Freezes,
-    Fault::TellsTheImpossible,
-    Fault::FallsSilent,
-    Fault::SendsGarbage,
-    Fault::SkipsASnapshot,
-    Fault::ClosesItsChannel,
-    Fault::SaysTheWrongThing,
-    Fault::FailsToLoad,
-    Fault::FailsToStartUp,
-    Fault::FailsItsRehearsal,
-    Fault::HangsAtItsExit,
-    Fault::TellsOfNoTest,
-    Fault::TellsUnasked,
-];
-
-/// One simulated worker.
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "independent facts, each a fault of its own"
-)]
-struct Actor {
-    /// Its place in the run.
-    slot: usize,
-    /// How many were there before.
-    life: u32,
-    /// Its process could not be made.
-    unborn: bool,
-    fault: Fault,
-    fault_at: u64,
-    said: u64,
-    silent: bool,
-    dead: bool,
-    /// The end of its channel never shows: a grandchild holds it.
-    held_open: bool,
-    /// Its channel keeps order.
-    last_delivery_ns: u64,
-    last_receipt_ns: u64,
-    tests: usize,
-    run: Option<ActorRun>,
-    last_stop: Option<Stop>,
-    drained: bool,
-    reaped: u32,
-}
-
-struct ActorRun {
-    start: Start,
-    feeds: Vec<Option<Feed>>,
-    course: Course,
-    sequence: u64,
-    used_ns: u64,
-    /// New deals that it has heeded.
-    deals: u32,
 }
 
 /// What the future holds.

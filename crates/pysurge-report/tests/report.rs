@@ -4,7 +4,7 @@
 
 mod sample;
 
-use pysurge_core::summary::Summary;
+use pysurge_core::summary::{Incident, IncidentKind, Summary, WorkerEnd, WorkerSummary};
 use pysurge_report::Style;
 use pysurge_report::report::render;
 
@@ -22,6 +22,54 @@ fn reports_read_well() {
             insta::assert_snapshot!(format!("{name}_{columns}"), render(&summary, &plain(columns)));
         }
     }
+}
+
+/// A worker was lost and replaced, and another place was given up; iterations were lost, and two ran for too long.
+#[test]
+fn what_befell_workers_is_told() {
+    let mut summary = sample::valid();
+    let lost = WorkerSummary {
+        pid: 4_099,
+        end: WorkerEnd::Lost,
+        death: Some("killed by signal 9 (SIGKILL)".to_owned()),
+        ..summary.workers[1].clone()
+    };
+    summary.workers[1].life = 1;
+    summary.workers.insert(1, lost);
+    summary.tests[0].overran = 2;
+    let incident = |at_s, kind, text: &str| Incident {
+        at_s,
+        worker: 1,
+        pid: Some(4_099),
+        kind,
+        text: text.to_owned(),
+    };
+    summary.incidents = vec![
+        incident(
+            3.2,
+            IncidentKind::Lost,
+            "worker 2 (pid 4099) was killed by signal 9 (SIGKILL); 12 iterations were lost",
+        ),
+        incident(
+            3.251,
+            IncidentKind::TakenOver,
+            "worker 1 took over its part from 3.25 s on",
+        ),
+        incident(
+            4.6,
+            IncidentKind::Replaced,
+            "worker 2 was replaced by pid 4101, from 4.60 s on",
+        ),
+    ];
+    let told = summary.incidents.clone();
+    insta::assert_snapshot!("incidents", render(&summary, &plain(80)));
+    summary.incidents = told.into_iter().cycle().take(40).collect();
+    let text = render(&summary, &plain(200));
+    assert!(
+        text.contains("! and 28 more things that befell workers, see summary.json\n"),
+        "{text}"
+    );
+    assert!(text.contains("2 workers"), "{text}");
 }
 
 #[test]

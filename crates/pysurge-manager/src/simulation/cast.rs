@@ -1,6 +1,7 @@
 //! What a seed stands for: the plan, the workers and their faults, and what people ask for meanwhile.
 
-use super::{Actor, Event, FAULTS, Fault, MS, World};
+use super::actor::{Actor, FAULTS, Fault};
+use super::{Event, MS, World};
 use crate::machine::{CpuTicks, MachineLook};
 use crate::supervisor::Input;
 use pysurge_core::NANOS_PER_SEC;

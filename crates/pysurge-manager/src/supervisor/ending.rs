@@ -5,7 +5,7 @@
 //! all of its test's `graceful_stop` or declared `max_duration`. A second request ends the grace period now; a third kills.
 
 use super::{Conclusion, Effect, Phase, Supervisor};
-use crate::loss::{Policy, WorkerError};
+use crate::loss::{Policy, Stage, WorkerError};
 use crate::outcome::{Abort, Ending, Outcome};
 use crate::totals::Moment;
 use crate::worker::{Exit, NEVER, State};
@@ -307,6 +307,10 @@ impl Supervisor {
             worker.last_iteration_ns = worker.last_iteration_ns.or(Some(now_ns));
         }
         let killed = worker.killed.clone();
+        // A run may see many workers, and what one had loaded is of no use any more.
+        if stage != Stage::Starting {
+            (worker.loaded, worker.prepared) = (Vec::new(), Vec::new());
+        }
         if state != State::Done {
             // It did not end as it should: whatever it started goes with it, as long as its process id is its own.
             self.effects.push(Effect::Kill(number));

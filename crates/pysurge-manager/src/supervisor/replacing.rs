@@ -422,7 +422,10 @@ impl Supervisor {
 
     /// What a loss has led to, behind the sentence that says what happened.
     pub(super) fn loss_in_words(&self, number: usize) -> String {
-        match &self.workers[number].lost {
+        let worker = &self.workers[number];
+        match &worker.lost {
+            // One that came no further than its start has said why.
+            Some(loss) if !worker.fired => format!("; {}{}", loss.aftermath, worker.last_words()),
             Some(loss) => format!("; {}", loss.aftermath),
             None => String::new(),
         }

@@ -125,6 +125,26 @@ fn outcomes() {
 }
 
 #[test]
+fn a_worker_that_died_makes_a_run_at_best_degraded() {
+    let open = Test::default();
+    let users = Test::users();
+    for test in [open, users] {
+        let kinds_of = |seconds: &[f64]| kinds(&Machine::default().lost_at(seconds).judge(&[test.clone()]));
+        assert_eq!(kinds_of(&[]), (Valid, vec![]));
+        assert_eq!(kinds_of(&[3.2]), (Degraded, vec![Lost]));
+    }
+    // It is told once: with the iterations where some were lost.
+    let lost = account(Account {
+        planned: 1_000,
+        passed: 900,
+        lost: 100,
+        ..Account::default()
+    });
+    let verdict = Machine::default().lost_at(&[3.2]).judge(&[lost]);
+    assert_eq!(kinds(&verdict), (Invalid, vec![Lost]));
+}
+
+#[test]
 fn workers_that_did_not_run_a_test() {
     for (workers, expected) in [
         (0, (Invalid, &[NotEverywhere][..])),

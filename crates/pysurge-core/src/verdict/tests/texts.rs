@@ -34,6 +34,29 @@ fn the_limit_of_this_machine() {
 }
 
 #[test]
+fn workers_that_died() {
+    let machine = Machine::default().lost_at(&[3.24, 8.0, 9.0, 9.5]);
+    let advice = "\n  > run.log says how it died; a SIGKILL that nobody sent is mostly the kernel's, for want of memory";
+    check(
+        &machine,
+        &[Test::users()],
+        &format!(
+            "a worker died (worker 1 at 3.2 s, worker 2 at 8.0 s, worker 3 at 9.0 s, and 1 more): until its part was taken over, less was started \
+             than asked{advice}"
+        ),
+    );
+    let mut test = Test::default();
+    (test.account.passed, test.account.lost) = (993, 7);
+    check(
+        &Machine::default().lost_at(&[3.24]),
+        &[test],
+        &format!(
+            "buy: 7 of 1,000 planned iterations were lost with a worker that died (worker 1 at 3.2 s){advice}"
+        ),
+    );
+}
+
+#[test]
 fn the_cpu_of_an_open_test() {
     let late = Test {
         achieved_rate_per_s: 53.2,
