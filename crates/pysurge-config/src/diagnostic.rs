@@ -10,8 +10,7 @@ use crate::literal;
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str};
 use pysurge_core::event::Severity;
-use pysurge_core::harmless;
-use std::borrow::Cow;
+use pysurge_core::harmless::{Colours, harmless_lines};
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -197,27 +196,12 @@ pub(crate) fn render(source: &Source, diagnostics: &[Diagnostic], color: bool) -
     if let Some(more @ 1..) = diagnostics.len().checked_sub(MAX_SHOWN) {
         texts.push(format!("and {more} more like these"));
     }
-    texts.join("\n\n")
-}
-
-/// A text of the same bytes' length in which nothing drives a terminal: places in it are those of the file. What ASCII has of such characters
-/// the renderer shows by itself.
-fn inert(text: &str) -> Cow<'_, str> {
-    let is_harmful = |c: char| !c.is_ascii() && harmless::is_harmful(c);
-    if !text.contains(is_harmful) {
-        return Cow::Borrowed(text);
-    }
-    let shown = |c: char| match (is_harmful(c), c.len_utf8()) {
-        (false, _) => c,
-        (true, 2) => '\u{b7}',
-        (true, 3) => '\u{fffd}',
-        (true, _) => '\u{1f6ab}',
-    };
-    Cow::Owned(text.chars().map(shown).collect())
+    // Lines of the file and its name are shown as they are, but for the characters that the renderer knows of.
+    let colours = if color { Colours::Keep } else { Colours::Drop };
+    harmless_lines(&texts.join("\n\n"), colours).into_owned()
 }
 
 fn render_one(source: &Source, diagnostic: &Diagnostic, renderer: &Renderer) -> String {
-    let shown = inert(&source.text);
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
@@ -229,7 +213,7 @@ fn render_one(source: &Source, diagnostic: &Diagnostic, renderer: &Renderer) -> 
         if let Some(label) = &diagnostic.label {
             primary = primary.label(one_line(label));
         }
-        let mut snippet = Snippet::source(shown.as_ref())
+        let mut snippet = Snippet::source(&source.text)
             .path(&source.name)
             .annotation(primary);
         if let Some((span, label)) = &diagnostic.related {
@@ -270,7 +254,7 @@ fn within(span: &Range<usize>, text: &str) -> Range<usize> {
 }
 
 fn one_line(text: &str) -> String {
-    normalize_untrusted_str(&inert(text).replace(['\n', '\r'], " "))
+    normalize_untrusted_str(&text.replace(['\n', '\r'], " "))
 }
 
 /// Folds a text at spaces so that it fits beside its margin (`  = help: `).

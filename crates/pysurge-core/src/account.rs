@@ -24,28 +24,33 @@ pub struct Account {
 impl Account {
     /// Iterations that were started and of which the end is known: what 1.0.1 called "fired".
     pub fn fired(&self) -> u64 {
-        self.passed + self.failed + self.interrupted
+        sum([self.passed, self.failed, self.interrupted])
     }
 
     /// Iterations whose end is told, by whatever name.
     pub fn told(&self) -> u64 {
-        self.passed + self.failed + self.dropped + self.interrupted
+        sum([self.passed, self.failed, self.dropped, self.interrupted])
     }
 
     /// Whether `planned = passed + failed + dropped + interrupted + lost`.
     pub fn balances(&self) -> bool {
-        self.planned == self.told() + self.lost
+        self.planned == self.told().saturating_add(self.lost)
     }
+}
+
+/// At most what 64 bits hold: what workers claim never overflows.
+fn sum<const N: usize>(counts: [u64; N]) -> u64 {
+    counts.into_iter().fold(0, u64::saturating_add)
 }
 
 impl AddAssign for Account {
     fn add_assign(&mut self, other: Self) {
-        self.planned += other.planned;
-        self.passed += other.passed;
-        self.failed += other.failed;
-        self.dropped += other.dropped;
-        self.interrupted += other.interrupted;
-        self.lost += other.lost;
+        self.planned = self.planned.saturating_add(other.planned);
+        self.passed = self.passed.saturating_add(other.passed);
+        self.failed = self.failed.saturating_add(other.failed);
+        self.dropped = self.dropped.saturating_add(other.dropped);
+        self.interrupted = self.interrupted.saturating_add(other.interrupted);
+        self.lost = self.lost.saturating_add(other.lost);
     }
 }
 

@@ -100,11 +100,11 @@ impl Failures {
     /// Counts a failure seen at `at_ns`; `detail` gives message and traceback and is asked only for a new group.
     pub fn record(&mut self, key: FailureKey, at_ns: u64, detail: impl FnOnce() -> (String, String)) {
         if let Some(group) = self.groups.get_mut(&key) {
-            group.count += 1;
+            group.count = group.count.saturating_add(1);
             group.first_ns = group.first_ns.min(at_ns);
             group.last_ns = group.last_ns.max(at_ns);
         } else if self.groups.len() >= MAX_GROUPS {
-            self.overflow += 1;
+            self.overflow = self.overflow.saturating_add(1);
         } else {
             let (example, traceback) = detail();
             let (example, traceback) = (
@@ -135,7 +135,7 @@ impl Failures {
 
     /// Adds everything another table counted.
     pub fn merge(&mut self, other: &Self) {
-        self.overflow += other.overflow;
+        self.overflow = self.overflow.saturating_add(other.overflow);
         for (key, theirs) in &other.groups {
             if let Some(ours) = self.groups.get_mut(key) {
                 let better = theirs.first_ns < ours.first_ns || ours.traceback.is_empty();
@@ -144,10 +144,10 @@ impl Failures {
                     ours.example.clone_from(&theirs.example);
                     ours.traceback.clone_from(&theirs.traceback);
                 }
-                ours.count += theirs.count;
+                ours.count = ours.count.saturating_add(theirs.count);
                 ours.last_ns = ours.last_ns.max(theirs.last_ns);
             } else if self.groups.len() >= MAX_GROUPS {
-                self.overflow += theirs.count;
+                self.overflow = self.overflow.saturating_add(theirs.count);
             } else {
                 self.groups.insert(key.clone(), theirs.clone());
             }

@@ -1,10 +1,14 @@
 //! Histogram of durations: HDR with three significant digits, so every quantile is within 0.1 % of the truth,
 //! in constant memory. Merging loses nothing.
 //!
+//! What is counted stops at [`MAX_COUNT`] and what is summed at 128 bits, so that nothing overflows whatever a worker claims; a histogram on
+//! the wire that cannot be one is refused.
+//!
 //! While it is recorded into, a histogram is *dense*: an array of counters over its whole range, some hundred KiB. One that is kept, as
 //! a second's row is, can be made *compact*: only the counters in use, some KiB. Both are the same histogram to everybody outside.
 
 use hdrhistogram::Histogram as Hdr;
+use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Significant decimal digits a recorded duration keeps.
@@ -12,6 +16,10 @@ const DIGITS: u8 = 3;
 
 /// The longest duration told apart, about 53 days; longer ones count as this one.
 const MAX_NS: u64 = (1 << 52) - 1;
+
+/// The most durations of one histogram; further ones are left out of the buckets. 28 years of ten million iterations a second, and what a
+/// float counts exactly.
+pub(crate) const MAX_COUNT: u64 = 1 << 53;
 
 /// A histogram of durations in nanoseconds, with their exact sum, minimum and maximum.
 #[derive(Debug, Clone)]
@@ -73,11 +81,10 @@ impl Histogram {
         if times == 0 {
             return;
         }
-        match &mut self.buckets {
-            Buckets::Dense(buckets) => record_into(buckets, ns, times),
-            Buckets::Compact(_) => record_into(self.dense(), ns, times),
-        }
-        self.sum_ns += u128::from(ns) * u128::from(times);
+        let buckets = self.dense();
+        let room = MAX_COUNT.saturating_sub(buckets.len());
+        record_into(buckets, ns, times.min(room));
+        self.sum_ns = self.sum_ns.saturating_add(u128::from(ns) * u128::from(times));
         self.min_ns = self.min_ns.min(ns);
         self.max_ns = self.max_ns.max(ns);
     }
@@ -85,6 +92,10 @@ impl Histogram {
     /// Adds everything another histogram counted.
     pub fn merge(&mut self, other: &Self) {
         if other.is_empty() {
+            return;
+        }
+        if self.count() + other.count() > MAX_COUNT {
+            self.merge_what_fits(other);
             return;
         }
         match (&mut self.buckets, &other.buckets) {
@@ -100,7 +111,21 @@ impl Histogram {
                 .add(theirs)
                 .expect("an auto-resizing histogram takes any other of its precision"),
         }
-        self.sum_ns += other.sum_ns;
+        self.merge_exact(other);
+    }
+
+    #[cold]
+    fn merge_what_fits(&mut self, other: &Self) {
+        let dense = self.dense();
+        for (ns, times) in other.counted() {
+            let room = MAX_COUNT.saturating_sub(dense.len());
+            record_into(dense, ns, times.min(room));
+        }
+        self.merge_exact(other);
+    }
+
+    fn merge_exact(&mut self, other: &Self) {
+        self.sum_ns = self.sum_ns.saturating_add(other.sum_ns);
         self.min_ns = self.min_ns.min(other.min_ns);
         self.max_ns = self.max_ns.max(other.max_ns);
     }
@@ -124,18 +149,25 @@ impl Histogram {
         }
     }
 
-    #[cold]
+    #[inline]
     fn dense(&mut self) -> &mut Hdr<u64> {
+        if let Buckets::Compact(_) = self.buckets {
+            self.make_dense();
+        }
+        match &mut self.buckets {
+            Buckets::Dense(buckets) => buckets,
+            Buckets::Compact(_) => unreachable!("it was made dense above"),
+        }
+    }
+
+    #[cold]
+    fn make_dense(&mut self) {
         if let Buckets::Compact(buckets) = &self.buckets {
             let mut grown = dense();
             for (ns, times) in buckets {
                 record_into(&mut grown, *ns, *times);
             }
             self.buckets = Buckets::Dense(grown);
-        }
-        match &mut self.buckets {
-            Buckets::Dense(buckets) => buckets,
-            Buckets::Compact(_) => unreachable!("it was made dense above"),
         }
     }
 
@@ -214,7 +246,7 @@ impl Histogram {
 
 /// The standard form, see [`Histogram::to_standard`].
 mod standard {
-    use super::{Buckets, Histogram, dense, record_into};
+    use super::{Buckets, Histogram, MAX_COUNT, dense, record_into};
     use base64::Engine;
     use base64::engine::general_purpose::STANDARD;
     use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer};
@@ -251,6 +283,9 @@ mod standard {
             let read: hdrhistogram::Histogram<u64> =
                 Deserializer::new().deserialize(&mut bytes.as_slice()).ok()?;
             let mut histogram = Self::new();
+            if read.len() > MAX_COUNT {
+                return None;
+            }
             for bucket in read.iter_recorded() {
                 let middle = read.median_equivalent(bucket.value_iterated_to());
                 histogram.record_n(middle, bucket.count_at_value());
@@ -262,6 +297,10 @@ mod standard {
 
 #[inline]
 fn record_into(buckets: &mut Hdr<u64>, ns: u64, times: u64) {
+    // HDR would take it for the greatest or least value though nothing was counted.
+    if times == 0 {
+        return;
+    }
     buckets
         .record_n(ns.min(MAX_NS), times)
         .expect("an auto-resizing histogram takes any value up to MAX_NS");
@@ -360,10 +399,11 @@ impl<'de> Deserialize<'de> for Histogram {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let sparse = Sparse::deserialize(deserializer)?;
         let grid = dense();
-        let mut value: u64 = 0;
+        let (mut value, mut total): (u64, u64) = (0, 0);
         let mut buckets: Vec<(u64, u64)> = Vec::with_capacity(sparse.buckets.len());
         for (step, count) in sparse.buckets {
             value = value.saturating_add(step);
+            total = total.saturating_add(count);
             // Whatever was sent, a counter stands where a histogram of ours has one.
             let highest_ns = grid.highest_equivalent(value.min(MAX_NS));
             match buckets.last_mut() {
@@ -371,6 +411,12 @@ impl<'de> Deserialize<'de> for Histogram {
                 Some(last) if last.0 == highest_ns => last.1 = last.1.saturating_add(count),
                 _ => buckets.push((highest_ns, count)),
             }
+        }
+        if total == 0 {
+            return Ok(Self::new());
+        }
+        if total > MAX_COUNT || sparse.min_ns > sparse.max_ns {
+            return Err(D::Error::custom("no histogram has such figures"));
         }
         Ok(Self {
             buckets: Buckets::Compact(buckets),
@@ -414,6 +460,49 @@ mod tests {
         for share in [0.0, 0.5, 0.999, 1.0] {
             assert_eq!(one.quantile_ns(share), Some(1_234_567_891));
         }
+    }
+
+    #[test]
+    fn counters_stop_at_their_limit() {
+        let mut full = Histogram::new();
+        for _ in 0..2 {
+            full.record_n(u64::MAX, u64::MAX);
+            full.record_n(5, u64::MAX);
+        }
+        let mut twice = full.clone();
+        twice.merge(&full);
+        let mut compact = full.clone();
+        compact.compact();
+        compact.merge(&full);
+        compact.merge(&of(&[7]));
+        for histogram in [&full, &twice, &compact] {
+            assert_eq!(histogram.count(), MAX_COUNT);
+            assert_eq!(
+                (histogram.min_ns(), histogram.max_ns()),
+                (Some(5), Some(u64::MAX))
+            );
+            assert!(histogram.quantile_ns(0.5).unwrap() > MAX_NS / 2);
+            assert!(!histogram.to_standard().is_empty());
+        }
+        assert_eq!(twice.sum_ns(), u128::MAX);
+    }
+
+    #[test]
+    fn figures_that_no_histogram_has_are_refused() {
+        let read = |min_ns, max_ns, buckets: &[(u64, u64)]| {
+            let sparse = Sparse {
+                sum_ns: 0,
+                min_ns,
+                max_ns,
+                buckets: buckets.to_vec(),
+            };
+            postcard::from_bytes::<Histogram>(&postcard::to_allocvec(&sparse).unwrap())
+        };
+        assert!(read(1, 2, &[(1, 1), (1, 1)]).is_ok());
+        assert!(read(2, 1, &[(1, 1), (1, 1)]).is_err());
+        assert!(read(1, 2, &[(1, u64::MAX), (1, u64::MAX)]).is_err());
+        assert_eq!(read(2, 1, &[]).unwrap(), Histogram::new());
+        assert_eq!(read(0, 5, &[(7, 0)]).unwrap(), Histogram::new());
     }
 
     #[test]

@@ -126,8 +126,8 @@ pub(crate) fn look() -> MachineLook {
 pub(crate) fn oom_kills() -> Option<u64> {
     let text = |path: &Path| std::fs::read_to_string(path).unwrap_or_default();
     let groups = groups_of(&text(Path::new("/proc/self/cgroup")));
-    let files = groups.iter().map(|group| group.join("memory.events"));
-    let of_group = files.filter_map(|file| oom_kills_in(&text(&file))).next();
+    let mut files = groups.iter().map(|group| group.join("memory.events"));
+    let of_group = files.find_map(|file| oom_kills_in(&text(&file)));
     of_group.or_else(|| oom_kills_in(&text(Path::new("/proc/vmstat"))))
 }
 

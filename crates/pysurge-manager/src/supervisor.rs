@@ -331,7 +331,7 @@ impl Supervisor {
             (State::Loading, FromWorker::Collected(collected)) if self.orders.mission == Mission::Collect => {
                 self.collected(number, collected, now_ns);
             }
-            (_, FromWorker::Frozen(frozen)) => self.frozen(number, frozen, now_ns),
+            (_, FromWorker::Frozen(frozen)) => self.frozen(number, &frozen, now_ns),
             (State::Loading, FromWorker::Loaded(loaded)) => self.loaded(number, loaded, now_ns),
             (State::Preparing, FromWorker::Prepared(errors)) => self.prepared(number, errors, now_ns),
             (State::Rehearsing, FromWorker::Rehearsed(rehearsed)) => {

@@ -81,6 +81,7 @@ pub(crate) enum Span {
 }
 
 /// One worker: a process. Whoever is started in the place of a lost one is a worker of its own.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts of a process")]
 #[derive(Debug)]
 pub(crate) struct Worker {
     /// Its place in the run, from 0: the number that people see.

@@ -134,7 +134,7 @@ fn a_lost_worker_is_replaced_and_the_rate_is_kept() {
             .iter()
             .map(|worker| (worker.worker, worker.life, worker.end))
             .collect();
-        let [first, second, third, last] = ends[..] else {
+        let [first, second, third, again] = ends[..] else {
             panic!("{mode}: {ends:?}")
         };
         assert_eq!(
@@ -143,7 +143,7 @@ fn a_lost_worker_is_replaced_and_the_rate_is_kept() {
             "{mode}"
         );
         assert_eq!(
-            [second, last],
+            [second, again],
             [(1, 0, WorkerEnd::Lost), (1, 1, WorkerEnd::Done)],
             "{mode}"
         );

@@ -114,17 +114,17 @@ impl RunError {
                 path,
             } => format!("wait for its end; where it was killed, {}", rebuilding(path)),
             Self::Journal { goes_on: true, .. } => "it has only begun: ask again in a second".to_owned(),
-            Self::Journal {
-                source: JournalError::OtherVersion { .. },
-                ..
-            } => "use the pysurge that wrote it, or a later one".to_owned(),
-            Self::Journal { .. } => "run.log beside it may tell more; nothing was changed".to_owned(),
             Self::Unreadable { path, source }
                 if source.kind() == io::ErrorKind::Unsupported && path.ends_with(JOURNAL) =>
             {
                 "this file system has no locks: copy the folder to another one, and name it there".to_owned()
             }
-            Self::OtherVersion { .. } => "use the pysurge that wrote it, or a later one".to_owned(),
+            Self::Journal {
+                source: JournalError::OtherVersion { .. },
+                ..
+            }
+            | Self::OtherVersion { .. } => "use the pysurge that wrote it, or a later one".to_owned(),
+            Self::Journal { .. } => "run.log beside it may tell more; nothing was changed".to_owned(),
             Self::OtherForm { .. } => "run it again with this pysurge".to_owned(),
             Self::NoTest { known, .. } => format!("there are: {}", known.join(", ")),
             Self::NoFolder(_) => {

@@ -36,25 +36,25 @@ impl Metrics {
             self.by_name.entry(name.to_owned()).or_default().record(value)
         };
         if !taken {
-            self.refused += 1;
+            self.refused = self.refused.saturating_add(1);
         }
     }
 
     /// Counts a value that could not even be read as a number.
     pub fn refuse(&mut self) {
-        self.refused += 1;
+        self.refused = self.refused.saturating_add(1);
     }
 
     /// Adds everything counted elsewhere.
     pub fn merge(&mut self, other: &Self) {
-        self.refused += other.refused;
+        self.refused = self.refused.saturating_add(other.refused);
         for (name, theirs) in &other.by_name {
             if let Some(ours) = self.by_name.get_mut(name) {
                 ours.merge(theirs);
             } else if self.by_name.len() < MAX_NAMES {
                 self.by_name.insert(name.clone(), theirs.clone());
             } else {
-                self.refused += theirs.count();
+                self.refused = self.refused.saturating_add(theirs.count());
             }
         }
     }

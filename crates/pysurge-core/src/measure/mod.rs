@@ -1,5 +1,6 @@
 //! What is measured of a test: counts, durations, metrics, checks, steps, failures. One type serves a worker's delta of one
-//! second, a second's row and the run's total; merging is associative and order-free.
+//! second, a second's row and the run's total; merging is associative and order-free, and sums stop at what
+//! 64 bits hold, whatever a worker claims.
 
 mod exhibits;
 mod metrics;
@@ -101,16 +102,16 @@ impl LatenessParts {
 impl Measures {
     /// Adds everything measured elsewhere.
     pub fn merge(&mut self, other: &Self) {
-        self.passed += other.passed;
-        self.failed += other.failed;
+        self.passed = self.passed.saturating_add(other.passed);
+        self.failed = self.failed.saturating_add(other.failed);
         self.response_time.merge(&other.response_time);
         self.service_time.merge(&other.service_time);
         self.lateness.merge(&other.lateness);
         self.lateness_parts.merge(&other.lateness_parts);
         self.setup.merge(&other.setup);
         self.teardown.merge(&other.teardown);
-        self.busy_ns += other.busy_ns;
-        self.busy_cpu_ns += other.busy_cpu_ns;
+        self.busy_ns = self.busy_ns.saturating_add(other.busy_ns);
+        self.busy_cpu_ns = self.busy_cpu_ns.saturating_add(other.busy_cpu_ns);
         self.metrics.merge(&other.metrics);
         self.checks.merge(&other.checks);
         self.timers.merge(&other.timers);
@@ -121,7 +122,7 @@ impl Measures {
 
     /// Passed and failed iterations.
     pub fn ended(&self) -> u64 {
-        self.passed + self.failed
+        self.passed.saturating_add(self.failed)
     }
 
     /// Keeps what a row of the time series needs, in little memory: no failures by kind, no exhibits, histograms with only the counters

@@ -2,6 +2,7 @@
 
 use super::MAX_NAMES;
 use crate::histogram::Histogram;
+use crate::sketch::finite;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -44,7 +45,7 @@ impl<T: Default> Named<T> {
     fn slot(&mut self, name: &str, times: u64) -> Option<&mut T> {
         if !self.by_name.contains_key(name) {
             if self.by_name.len() >= MAX_NAMES {
-                self.refused += times;
+                self.refused = self.refused.saturating_add(times);
                 return None;
             }
             self.by_name.insert(name.to_owned(), T::default());
@@ -53,7 +54,7 @@ impl<T: Default> Named<T> {
     }
 
     fn merge(&mut self, other: &Self, times: impl Fn(&T) -> u64, add: impl Fn(&mut T, &T)) {
-        self.refused += other.refused;
+        self.refused = self.refused.saturating_add(other.refused);
         for (name, theirs) in &other.by_name {
             if let Some(ours) = self.slot(name, times(theirs)) {
                 add(ours, theirs);
@@ -95,10 +96,10 @@ impl Checks {
     pub(super) fn merge(&mut self, other: &Self) {
         self.0.merge(
             &other.0,
-            |count| count.passed + count.failed,
+            |count| count.passed.saturating_add(count.failed),
             |ours, theirs| {
-                ours.passed += theirs.passed;
-                ours.failed += theirs.failed;
+                ours.passed = ours.passed.saturating_add(theirs.passed);
+                ours.failed = ours.failed.saturating_add(theirs.failed);
             },
         );
     }
@@ -134,7 +135,7 @@ impl Timers {
     pub(super) fn merge(&mut self, other: &Self) {
         self.0.merge(
             &other.0,
-            |timer| timer.passed.count() + timer.failed.count(),
+            |timer| timer.passed.count().saturating_add(timer.failed.count()),
             |ours, theirs| {
                 ours.passed.merge(&theirs.passed);
                 ours.failed.merge(&theirs.failed);
@@ -158,15 +159,15 @@ impl Counts {
     /// Adds to a count. What is no finite number is counted as refused.
     pub fn record(&mut self, name: &str, number: f64) {
         if !number.is_finite() {
-            self.0.refused += 1;
+            self.0.refused = self.0.refused.saturating_add(1);
         } else if let Some(sum) = self.0.slot(name, 1) {
-            *sum += number;
+            *sum = finite(*sum + number);
         }
     }
 
     /// Counts a number that could not even be read as one.
     pub fn refuse(&mut self) {
-        self.0.refused += 1;
+        self.0.refused = self.0.refused.saturating_add(1);
     }
 
     /// The sums, by name.
@@ -180,7 +181,8 @@ impl Counts {
     }
 
     pub(super) fn merge(&mut self, other: &Self) {
-        self.0.merge(&other.0, |_| 1, |ours, theirs| *ours += theirs);
+        self.0
+            .merge(&other.0, |_| 1, |ours, theirs| *ours = finite(*ours + theirs));
     }
 }
 

@@ -297,7 +297,7 @@ impl Supervisor {
     /// A worker is gone for good: settles what it leaves.
     fn bury(&mut self, number: usize, now_ns: u64) {
         let name = self.name(number);
-        let stage = self.stage_of(number);
+        let reached = self.stage_of(number);
         let worker = &mut self.workers[number];
         let state = worker.state;
         let exit = worker.exit.unwrap_or(Exit::Unknown);
@@ -308,7 +308,7 @@ impl Supervisor {
         }
         let killed = worker.killed.clone();
         // A run may see many workers, and what one had loaded is of no use any more.
-        if stage != Stage::Starting {
+        if reached != Stage::Starting {
             (worker.loaded, worker.prepared) = (Vec::new(), Vec::new());
         }
         if state != State::Done {
@@ -352,7 +352,7 @@ impl Supervisor {
                 Severity::Warning,
                 format!("{died} during its shutdown; its figures are complete"),
             ),
-            _ => match WorkerError::Exited(exit).policy(stage) {
+            _ => match WorkerError::Exited(exit).policy(reached) {
                 Policy::Abort => self.abort(number, &died, now_ns),
                 Policy::Replace | Policy::Tell => {}
             },

@@ -121,7 +121,7 @@ impl Supervisor {
     }
 
     /// A worker says that one thread keeps everything from getting on.
-    pub(super) fn frozen(&mut self, number: usize, frozen: Frozen, now_ns: u64) {
+    pub(super) fn frozen(&mut self, number: usize, frozen: &Frozen, now_ns: u64) {
         let error = WorkerError::Frozen(frozen.held_ns);
         let said = format!("{} {error}", self.name(number));
         let stacks = frozen.stacks.trim_end();
@@ -129,7 +129,7 @@ impl Supervisor {
         if stacks.lines().count() > STACK_LINES {
             few.push("  … (all of it is in the log)");
         }
-        let few = few.iter().map(|line| format!("\n  {line}")).collect::<String>();
+        let few: String = few.iter().flat_map(|line| ["\n  ", line]).collect();
         let record = LogRecord {
             wall_ns: self.orders.epoch.wall_of(now_ns),
             process: format!("Worker-{}", self.workers[number].slot + 1),
@@ -440,7 +440,7 @@ impl Supervisor {
             (None, Some(exit)) => exit.predicate(),
             (None, None) => worker.death.clone().unwrap_or_default(),
         };
-        let lost = match &self.phase {
+        let iterations = match &self.phase {
             Phase::Running(running) if worker.fired => {
                 let so_far_ns = now_ns.saturating_sub(running.started_ns);
                 let until_ns = if loss.until_ns == NEVER {
@@ -452,11 +452,11 @@ impl Supervisor {
             }
             _ => 0,
         };
-        let with_it = match lost {
+        let with_it = match iterations {
             0 if worker.fired => "; no iteration was lost".to_owned(),
             0 => String::new(),
             1 => "; 1 iteration was lost".to_owned(),
-            lost => format!("; {lost} iterations were lost"),
+            many => format!("; {many} iterations were lost"),
         };
         let text = format!("{} {how}{with_it}", self.name(number));
         if let Some(incident) = loss.incident {
@@ -499,7 +499,7 @@ impl Supervisor {
         match names.split_last() {
             Some((only, [])) => format!("worker {only}"),
             Some((last, [first @ .., second])) if first.len() < 4 => {
-                let first: String = first.iter().map(|name| format!("{name}, ")).collect();
+                let first: String = first.iter().flat_map(|name| [name, ", "]).collect();
                 format!("workers {first}{second} and {last}")
             }
             Some(_) => format!("{} workers", names.len()),

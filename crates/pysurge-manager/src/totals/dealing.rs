@@ -158,7 +158,7 @@ impl Totals {
             let members = test.members(living, None);
             if !members.is_empty() {
                 test.deal(&members, plan_ns, at_ns, |worker, deal| {
-                    news.add(worker, position, deal)
+                    news.add(worker, position, deal);
                 });
             }
         }
@@ -202,7 +202,7 @@ impl Totals {
             share.told_ns = at_ns;
             test.shares[worker] = Some(share);
             test.deal(&members, plan_ns, at_ns, |worker, deal| {
-                news.add(worker, position, deal)
+                news.add(worker, position, deal);
             });
         }
         let place = news.0.iter().position(|(of, _)| *of == worker);

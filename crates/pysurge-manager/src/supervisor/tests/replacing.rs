@@ -413,8 +413,7 @@ fn a_number_of_iterations_is_shared_out_for_good() {
     let Outcome::Finished(summary) = outcome(last) else {
         panic!("not finished")
     };
-    let (planned, lost) = (summary.account.planned, summary.account.lost);
-    assert_eq!((planned, lost), (30, 1));
+    assert_eq!((summary.account.planned, summary.account.lost), (30, 1));
     assert_eq!(summary.stop_cause, Some(StopCause::Iterations));
 }
 
