@@ -38,7 +38,7 @@ pub(crate) fn name_thread(name: &str) {
     threads.push((ident, gettid().as_raw_nonzero().get(), name.to_owned()));
 }
 
-/// An interpreter of `CPython` with a GIL.
+/// An interpreter with a GIL.
 pub(crate) struct Interpreter {
     stacks: Option<StackFile>,
     /// The folder of our own frames, which nobody needs to see.

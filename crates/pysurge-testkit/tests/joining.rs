@@ -114,11 +114,13 @@ fn whoever_joins_at_second_three_fires_its_part_of_what_was_changed_before() {
         .iter()
         .map(|snapshot| snapshot.tests[0].measured.measures.passed)
         .sum();
-    // The last may have been due and not begun.
-    assert_eq!(
-        (last.planned, passed + last.dropped, last.interrupted),
-        (planned, planned, 0)
+    // What was claimed before the ticker got to the stop is planned; the last may have been due and not begun.
+    assert!(
+        (planned..planned + 300).contains(&last.planned),
+        "{} of {planned}",
+        last.planned
     );
+    assert_eq!((passed + last.dropped, last.interrupted), (last.planned, 0));
     numbers.sort_unstable();
     let expected: Vec<u64> = (0..passed).map(|j| hand.number_of(j).unwrap()).collect();
     assert_eq!(numbers, expected);
