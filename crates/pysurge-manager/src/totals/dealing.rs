@@ -189,18 +189,15 @@ impl Totals {
             if !able[position] || !test.runs() {
                 continue;
             }
-            let members = if test.is_counted() {
-                // What there was to do has been shared out for good.
-                if test.dealt.left() == 0 || !test.members(living, None).is_empty() {
-                    continue;
-                }
-                vec![worker]
-            } else {
-                test.members(living, Some((worker, slot)))
-            };
+            let members = test.members(living, Some((worker, slot)));
             let mut share = Share::new(slot, test.empty_part());
             share.told_ns = at_ns;
             test.shares[worker] = Some(share);
+            if test.is_counted() && (members.len() > 1 || test.dealt.left() == 0) {
+                // What there was to do has been shared out for good; but it may take over from others.
+                news.add(worker, position, idle(&members, worker, at_ns));
+                continue;
+            }
             test.deal(&members, plan_ns, at_ns, |worker, deal| {
                 news.add(worker, position, deal);
             });
@@ -359,6 +356,23 @@ impl super::Parts<super::Account> {
     /// Iterations that were claimed, as far as it was told.
     fn begun(&self) -> u64 {
         self.measured.planned + self.warmup.planned
+    }
+}
+
+/// A place among others and nothing to begin.
+fn idle(members: &[usize], worker: usize, at_ns: u64) -> Deal {
+    let number = |place: usize| u32::try_from(place).expect("workers number far below 2^32");
+    let place = members.iter().position(|member| *member == worker).unwrap_or(0);
+    Deal::Users {
+        at_ns,
+        lot: Lot {
+            stripe: Stripe {
+                worker: number(place),
+                workers: number(members.len().max(1)),
+            },
+            from_round: 0,
+            ration: Some(Ration::default()),
+        },
     }
 }
 

@@ -417,6 +417,38 @@ fn a_number_of_iterations_is_shared_out_for_good() {
     assert_eq!(summary.stop_cause, Some(StopCause::Iterations));
 }
 
+/// One that came when everything was shared out takes over from those who die later.
+#[test]
+fn one_that_came_with_nothing_to_do_takes_over_later() {
+    let mut plan = plan(2, None);
+    plan.tests[0].iterations = Some(30);
+    plan.tests[0].model = Model::Closed(ClosedModel {
+        users: 2,
+        wait: Wait::None,
+        ramp_up_ns: 0,
+        seed: 0,
+    });
+    let mut machine = start(&plan, 2);
+    let ration = |effects: &[Effect], of: usize| {
+        effects.iter().find_map(|effect| match effect {
+            Effect::Send(number, ToWorker::Deal(deals)) if *number == of => deals[0].clone(),
+            Effect::Send(number, ToWorker::Start(start)) if *number == of => start.deals[0].clone(),
+            _ => None,
+        })
+    };
+    let left = |deal: Option<Deal>| match deal {
+        Some(Deal::Users { lot, .. }) => lot.ration.map(|ration| ration.left()),
+        _ => None,
+    };
+    let effects = die(&mut machine, 1, STARTED + S);
+    assert_eq!(left(ration(&effects, 0)), Some(15));
+    let effects = lead(&mut machine, 2, STARTED + 2 * S);
+    assert_eq!(left(ration(&effects, 2)), Some(0));
+    assert_eq!(left(ration(&effects, 0)), None);
+    let effects = die(&mut machine, 0, STARTED + 3 * S);
+    assert_eq!(left(ration(&effects, 2)), Some(30));
+}
+
 #[test]
 fn a_number_of_iterations_waits_for_the_one_that_comes() {
     let mut closed = plan(1, None);
