@@ -49,8 +49,8 @@ impl Row {
     /// Joins what came right after it.
     pub fn join(&mut self, later: &Self) {
         self.to_ns = later.to_ns;
-        self.worker_cpu_ns += later.worker_cpu_ns;
-        self.gil_wait_ns += later.gil_wait_ns;
+        self.worker_cpu_ns = self.worker_cpu_ns.saturating_add(later.worker_cpu_ns);
+        self.gil_wait_ns = self.gil_wait_ns.saturating_add(later.gil_wait_ns);
         for (ours, theirs) in self.tests.iter_mut().zip(&later.tests) {
             ours.join(theirs);
         }
@@ -59,8 +59,8 @@ impl Row {
 
 impl TestRow {
     fn join(&mut self, later: &Self) {
-        self.planned += later.planned;
-        self.dropped += later.dropped;
+        self.planned = self.planned.saturating_add(later.planned);
+        self.dropped = self.dropped.saturating_add(later.dropped);
         self.in_flight = self.in_flight.max(later.in_flight);
         self.threads = self.threads.max(later.threads);
         self.measures.merge(&later.measures);

@@ -119,8 +119,6 @@ fn figures(total: &Measures) {
             sketch.quantile(share);
         }
     }
-    for kinds in [total.failures.by_count()] {
-        assert!(kinds.len() <= pysurge_core::failure::MAX_GROUPS);
-    }
+    assert!(total.failures.by_count().len() <= pysurge_core::failure::MAX_GROUPS);
     assert!(total.exhibits.slowest().len() <= pysurge_core::measure::KEPT_EXHIBITS);
 }

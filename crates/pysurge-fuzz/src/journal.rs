@@ -6,7 +6,9 @@ use pysurge_core::summary::Status;
 /// The journal of a run: an error in words, or figures that balance once they are told as those of a killed run. Where the first byte is odd,
 /// each line gets its true checksum: a fuzzer finds none by chance.
 pub fn journal(bytes: &[u8]) {
-    let Some((&how, bytes)) = bytes.split_first() else { return };
+    let Some((&how, bytes)) = bytes.split_first() else {
+        return;
+    };
     let sealed;
     let bytes = if how % 2 == 1 {
         sealed = sealed_lines(bytes);
@@ -21,7 +23,11 @@ pub fn journal(bytes: &[u8]) {
             let rebuilt = journal.rebuild();
             if was_running {
                 let balanced = rebuilt.summary.tests.iter().all(|test| test.account.balances());
-                assert!(balanced && rebuilt.summary.account.balances(), "{:?}", rebuilt.summary.account);
+                assert!(
+                    balanced && rebuilt.summary.account.balances(),
+                    "{:?}",
+                    rebuilt.summary.account
+                );
             }
         }
     }

@@ -36,5 +36,9 @@ pub const CHECKS: [Check; 7] = [
 fn expect_harmless(shown: &str) {
     assert!(!shown.trim().is_empty(), "an error says something");
     let is_harmful = |c: &char| pysurge_core::harmless::is_harmful(*c) && !matches!(c, '\n' | '\t');
-    assert_eq!(shown.chars().find(is_harmful), None, "it reaches the terminal: {shown:?}");
+    assert_eq!(
+        shown.chars().find(is_harmful),
+        None,
+        "it reaches the terminal: {shown:?}"
+    );
 }

@@ -52,21 +52,21 @@ fn hand_out(index: &Index, bytes: &[u8]) {
 
 /// Takes the bytes for a recording, with columns of text and with typed ones.
 pub fn recording(bytes: &[u8]) {
-    let typed = [
+    let known = [
         ("n", ColumnType::Int),
         ("x", ColumnType::Float),
         ("ok", ColumnType::Bool),
     ];
     // As far as the header has them, else there is no typed form to read.
     let header = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let has = |name: &str| header.split(|byte| *byte == b',').any(|cell| cell.trim_ascii() == name.as_bytes());
-    let types: Vec<_> = typed
-        .into_iter()
-        .filter(|(name, _)| has(name))
-        .map(|(name, of)| (name.to_owned(), of))
-        .collect();
+    let has = |name: &str| {
+        header
+            .split(|byte| *byte == b',')
+            .any(|cell| cell.trim_ascii() == name.as_bytes())
+    };
+    let there = known.into_iter().filter(|(name, _)| has(name));
     let typed = ReplayForm {
-        types,
+        types: there.map(|(name, of)| (name.to_owned(), of)).collect(),
         speed_milli: 1,
         ..ReplayForm::default()
     };

@@ -12,13 +12,20 @@ fn corpus() -> PathBuf {
 fn names(folder: &Path) -> BTreeSet<String> {
     let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     entries
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .map(|entry| {
+            entry
+                .expect("a readable folder")
+                .file_name()
+                .into_string()
+                .expect("plain names")
+        })
         .collect()
 }
 
 /// The input whose check panics.
 struct Input(PathBuf);
 
+#[expect(clippy::print_stderr, reason = "for whoever reads the failed test")]
 impl Drop for Input {
     fn drop(&mut self) {
         if std::thread::panicking() {
@@ -47,7 +54,10 @@ fn every_check_has_a_target_and_a_corpus() {
     let checks: BTreeSet<String> = CHECKS.iter().map(|(name, _)| (*name).to_owned()).collect();
     assert_eq!(names(&corpus()), checks);
     let targets = names(&corpus().join("../fuzz_targets"));
-    let targets: BTreeSet<String> = targets.iter().map(|file| file.trim_end_matches(".rs").to_owned()).collect();
+    let targets: BTreeSet<String> = targets
+        .iter()
+        .map(|file| file.trim_end_matches(".rs").to_owned())
+        .collect();
     assert_eq!(targets, checks);
 }
 

@@ -1,5 +1,7 @@
 //! What is wrong with a text that is no threshold, and where. How it is worded is said where it is found.
 
+use crate::harmless::is_harmful;
+
 /// Why a text is no threshold.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
@@ -27,7 +29,7 @@ impl ThresholdError {
 
     /// The text and, on the next line, a mark below the place; both lines start with `margin`.
     pub fn mark(&self, text: &str, margin: &str) -> String {
-        let plain = |c: char| if c.is_control() { ' ' } else { c };
+        let plain = |c: char| if is_harmful(c) { ' ' } else { c };
         let text: String = text.chars().map(plain).collect();
         let (before, mark) = (" ".repeat(self.at), "^".repeat(self.length.max(1)));
         format!("{margin}{text}\n{margin}{before}{mark}")
@@ -58,7 +60,7 @@ pub(super) fn shorten(text: &str) -> String {
 }
 
 pub(super) fn shorten_to(text: &str, most: usize) -> String {
-    let plain = |c: char| if c.is_control() { ' ' } else { c };
+    let plain = |c: char| if is_harmful(c) { ' ' } else { c };
     match text.char_indices().nth(most) {
         Some((at, _)) => text[..at].chars().map(plain).chain(['…']).collect(),
         None => text.chars().map(plain).collect(),

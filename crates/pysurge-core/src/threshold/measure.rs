@@ -8,7 +8,7 @@ use crate::NANOS_PER_SEC;
 use crate::account::Account;
 use crate::histogram::Histogram;
 use crate::measure::{CheckCount, Measures};
-use crate::sketch::Sketch;
+use crate::sketch::{Sketch, finite};
 
 /// A second shorter than this, as the first and the last one may be, gives no rate: one iteration more or less would be all of it.
 const LEAST_SPAN_NS: u64 = NANOS_PER_SEC / 2;
@@ -263,9 +263,10 @@ impl End {
             failed,
             ..
         } = *view.account;
+        let ended = passed.saturating_add(failed);
         let (number, whole) = match self {
-            Self::Passed => (passed, passed + failed),
-            Self::Failed => (failed, passed + failed),
+            Self::Passed => (passed, ended),
+            Self::Failed => (failed, ended),
             Self::Dropped => (view.account.dropped, planned),
             Self::Interrupted => (view.account.interrupted, planned),
             Self::Lost => (view.account.lost, planned),
@@ -274,7 +275,7 @@ impl End {
             Unit::Per { .. } => per_second(float(number), view, of),
             // In a second, more may be dropped than were planned in it: they were planned before.
             Unit::Share => share(number, whole.max(number)),
-            _ => (planned + passed + failed + number > 0).then(|| float(number)),
+            _ => (planned | ended | number > 0).then(|| float(number)),
         }
     }
 }
@@ -332,15 +333,15 @@ fn held_share(measures: &Measures, name: Option<&Name>) -> Option<f64> {
     let checks = measures.checks.iter();
     let mut all = CheckCount::default();
     for (_, count) in checks.filter(|(given, _)| name.is_none_or(|name| name.is(given))) {
-        all.passed += count.passed;
-        all.failed += count.failed;
+        all.passed = all.passed.saturating_add(count.passed);
+        all.failed = all.failed.saturating_add(count.failed);
     }
-    share(all.passed, all.passed + all.failed)
+    share(all.passed, all.passed.saturating_add(all.failed))
 }
 
 fn sum_of(measures: &Measures, name: &Name) -> Option<f64> {
     let counts = measures.counts.iter().filter(|(given, _)| name.is(given));
-    counts.map(|(_, sum)| sum).reduce(|a, b| a + b)
+    counts.map(|(_, sum)| sum).reduce(|a, b| finite(a + b))
 }
 
 fn per_second(number: f64, view: &View<'_>, of: Of) -> Option<f64> {

@@ -129,7 +129,13 @@ fn a_worker_that_died_makes_a_run_at_best_degraded() {
     let open = Test::default();
     let users = Test::users();
     for test in [open, users] {
-        let kinds_of = |seconds: &[f64]| kinds(&Machine::default().lost_at(seconds).judge(std::slice::from_ref(&test)));
+        let kinds_of = |seconds: &[f64]| {
+            kinds(
+                &Machine::default()
+                    .lost_at(seconds)
+                    .judge(std::slice::from_ref(&test)),
+            )
+        };
         assert_eq!(kinds_of(&[]), (Valid, vec![]));
         assert_eq!(kinds_of(&[3.2]), (Degraded, vec![Lost]));
     }
