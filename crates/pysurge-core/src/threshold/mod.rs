@@ -59,8 +59,7 @@ impl Threshold {
             text: text.trim().to_owned(),
             abort_on_fail: false,
             after_ns: 0,
-            // Places are those in what is kept; those of an error, in what was given.
-            expression: parse::expression(text.trim()).or_else(|_| parse::expression(text))?,
+            expression: parse::expression(text)?,
         })
     }
 
