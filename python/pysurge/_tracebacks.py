@@ -12,6 +12,10 @@ from ._paths import is_ours, is_users, shown
 
 _MAX_CAUSES = 5
 _MAX_GROUPED = 10
+# Characters of a message that anything is done with: more than a log line shows.
+_MAX_CHARS = 64 * 1024
+# Frames that are shown of either end of a traceback; those of a recursion without end are thousands.
+_MAX_FRAMES = 20
 
 
 def type_name(exception: BaseException) -> str:
@@ -23,7 +27,7 @@ def type_name(exception: BaseException) -> str:
 def message(exception: BaseException) -> str:
     """The exception's text; empty where it has none."""
     try:
-        return sendable(str(exception))
+        return sendable(_cut(str(exception)))
     except BaseException:
         return "(its message cannot be shown)"
 
@@ -32,6 +36,10 @@ def one_line(exception: BaseException) -> str:
     """Type and message on one line."""
     text = " ".join(message(exception).split())
     return f"{type_name(exception)}: {text}" if text else type_name(exception)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _MAX_CHARS else f"{text[:_MAX_CHARS]} … ({len(text) - _MAX_CHARS} more characters)"
 
 
 def sendable(text: str) -> str:
@@ -64,7 +72,7 @@ def is_of_handler(exception: BaseException) -> bool:
 
 def render(exception: BaseException) -> str:
     """The user's frames and the error, then what caused it, a line each."""
-    lines = [*traceback.format_list(_users_frames(exception.__traceback__)), *_last_lines(exception)]
+    lines = [*_frame_lines(exception.__traceback__), *_last_lines(exception)]
     cause, seen = _cause(exception), {id(exception)}
     while cause is not None and id(cause) not in seen and len(seen) <= _MAX_CAUSES:
         seen.add(id(cause))
@@ -89,12 +97,27 @@ def _nearest(tb: TracebackType | None) -> str:
     return sendable(f"{shown(code.co_filename)}:{line} in {code.co_name}")
 
 
-def _users_frames(tb: TracebackType | None) -> list[traceback.FrameSummary]:
+def _frame_lines(tb: TracebackType | None) -> list[str]:
+    frames = _users_frames(tb)
+    left_out = len(frames) - 2 * _MAX_FRAMES
+    if left_out <= 0:
+        return _shown_frames(frames)
+    between = f"  … {left_out} more frames …\n"
+    return [*_shown_frames(frames[:_MAX_FRAMES]), between, *_shown_frames(frames[-_MAX_FRAMES:])]
+
+
+def _users_frames(tb: TracebackType | None) -> list[tuple[FrameType, int]]:
     """The user's frames; of a test that is itself an installed package, those of the file where we entered it."""
-    frames = [frame for frame in traceback.extract_tb(tb) if not is_ours(frame.filename)]
-    users = [frame for frame in frames if is_users(frame.filename)]
-    own = users or [frame for frame in frames if frame.filename == frames[0].filename]
-    return [traceback.FrameSummary(shown(frame.filename), frame.lineno, frame.name, line=frame.line) for frame in own]
+    frames = [frame for frame in traceback.walk_tb(tb) if not is_ours(frame[0].f_code.co_filename)]
+    users = [frame for frame in frames if is_users(frame[0].f_code.co_filename)]
+    return users or [frame for frame in frames if frame[0].f_code.co_filename == frames[0][0].f_code.co_filename]
+
+
+def _shown_frames(frames: list[tuple[FrameType, int]]) -> list[str]:
+    found = traceback.StackSummary.extract(iter(frames))
+    return traceback.format_list(
+        traceback.FrameSummary(shown(frame.filename), frame.lineno, frame.name, line=frame.line) for frame in found
+    )
 
 
 def _codes(tb: TracebackType | None) -> Iterator[tuple[CodeType, int]]:
@@ -110,16 +133,24 @@ def _last_lines(exception: BaseException) -> list[str]:
         return traceback.format_exception_only(type(exception), exception)
     text = message(exception)
     lines = [f"{type_name(exception)}: {text}\n" if text else f"{type_name(exception)}\n"]
-    notes = getattr(exception, "__notes__", None)
+    notes = _attribute(exception, "__notes__")
     if isinstance(notes, list):
-        lines += [f"{note}\n" for note in notes if isinstance(note, str)]
-    grouped = getattr(exception, "exceptions", None)
+        lines += [f"{_cut(note)}\n" for note in notes[:_MAX_GROUPED] if isinstance(note, str)]
+    grouped = _attribute(exception, "exceptions")
     if isinstance(grouped, tuple):
         members = [one for one in grouped if isinstance(one, BaseException)]
         lines += [f"  with {one_line(one)}\n" for one in members[:_MAX_GROUPED]]
         if len(members) > _MAX_GROUPED:
             lines.append(f"  and {len(members) - _MAX_GROUPED} more\n")
     return lines
+
+
+def _attribute(exception: BaseException, name: str) -> object:
+    try:
+        found: object = getattr(exception, name, None)
+    except BaseException:
+        return None
+    return found
 
 
 def _cause(exception: BaseException) -> BaseException | None:

@@ -200,3 +200,85 @@ def test_which_files_are_ours() -> None:
     assert _paths.is_ours(_paths.__file__)
     assert not _paths.is_ours(_paths.demo_folder() + "/pysurge_demo.py")
     assert not _paths.is_ours(HERE)
+
+
+class TestHostileExceptions:
+    """Whatever an exception is, it is told in bounded text, and nothing is raised for it."""
+
+    def test_a_message_of_megabytes_is_cut(self) -> None:
+        kind, message, _ = describe(ValueError("x" * 10_000_000))
+        assert kind == "ValueError"
+        assert len(message) < 70_000
+        assert message.endswith("more characters)")
+        assert len(render(ValueError("x" * 10_000_000))) < 70_000
+
+    @pytest.mark.parametrize("text", [5, None, b"x", RuntimeError("no"), SystemExit(1), "recursion"])
+    def test_a_text_that_is_none(self, text: object) -> None:
+        class OddError(Exception):
+            def __str__(self) -> str:
+                if isinstance(text, BaseException):
+                    raise text
+                return str(self) if text == "recursion" else text  # type: ignore[return-value]
+
+        assert describe(OddError())[1] == "(its message cannot be shown)"
+        assert "OddError: (its message cannot be shown)" in render(OddError())
+
+    def test_causes_in_a_circle(self) -> None:
+        first, second = ValueError("a"), ValueError("b")
+        first.__cause__, second.__cause__ = second, first
+        assert render(first) == "ValueError: a\ncaused by ValueError: b"
+        first.__cause__ = first
+        assert render(first) == "ValueError: a"
+
+    def test_causes_without_end(self) -> None:
+        error: BaseException | None = None
+        for n in range(10_000):
+            raised = ValueError(str(n))
+            raised.__cause__, error = error, raised
+        assert error is not None
+        assert render(error).count("caused by") == 5
+
+    def test_ten_thousand_frames(self) -> None:
+        def deeper(n: int) -> None:
+            if n == 0:
+                raise RecursionError("too deep")
+            (other if n % 2 else deeper)(n - 1)
+
+        def other(n: int) -> None:
+            deeper(n - 1) if n > 0 else deeper(0)
+
+        limit = sys.getrecursionlimit()
+        sys.setrecursionlimit(20_000)
+        try:
+            shown = render(caught(lambda: deeper(10_000)))
+        finally:
+            sys.setrecursionlimit(limit)
+        lines = shown.splitlines()
+        assert len(lines) < 100
+        assert "more frames …" in shown
+        assert lines[-1] == "RecursionError: too deep"
+
+    def test_a_group_of_ten_thousand(self) -> None:
+        class Group(Exception):  # noqa: N818
+            exceptions = tuple(ValueError(n) for n in range(10_000))
+
+        shown = render(Group("all at once"))
+        assert shown.count("  with ValueError") == 10
+        assert "and 9990 more" in shown
+
+    def test_attributes_that_raise(self) -> None:
+        class OddError(Exception):
+            @property
+            def exceptions(self) -> object:
+                raise RuntimeError("no")
+
+            @property
+            def __notes__(self) -> object:
+                raise RuntimeError("no")
+
+        assert render(OddError("x")).endswith("OddError: x")
+
+    def test_notes_without_end(self) -> None:
+        error = ValueError("x")
+        error.__notes__ = ["n" * 1_000_000] * 1_000
+        assert len(render(error)) < 1_000_000
