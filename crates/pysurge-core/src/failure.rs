@@ -219,6 +219,10 @@ pub fn mask(message: &str) -> String {
             masked.push_str(word);
         }
     }
+    if let Some((end, _)) = masked.char_indices().nth(MAX_MESSAGE_CHARS) {
+        masked.truncate(end);
+        masked.push('…');
+    }
     masked
 }
 
@@ -312,7 +316,7 @@ mod tests {
         for word in ["x", "ß", "x1", "deadbeef"] {
             let masked = mask(&word.repeat(1_000_000));
             assert!(
-                masked.chars().count() <= MAX_MESSAGE_CHARS * 2,
+                masked.chars().count() <= MAX_MESSAGE_CHARS + 1,
                 "{}",
                 masked.len()
             );
@@ -322,7 +326,7 @@ mod tests {
     proptest! {
         #[test]
         fn masking_takes_any_text(text in ".*") {
-            prop_assert!(mask(&text).chars().count() <= MAX_MESSAGE_CHARS * 2);
+            prop_assert!(mask(&text).chars().count() <= MAX_MESSAGE_CHARS + 1);
         }
 
         #[test]
