@@ -3,8 +3,14 @@
 /// How alike two words must be (1 is equal); two letters of five may differ.
 const ALIKE: f64 = 0.6;
 
+/// Words that are longer are like no other: comparing takes time and memory of the product of the lengths.
+const MAX_BYTES: usize = 100;
+
 /// The most like of `known`, where one is like enough. Capitals and `-` for `_` do not count.
 pub fn closest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if written.len() > MAX_BYTES {
+        return None;
+    }
     let plain = |text: &str| text.to_lowercase().replace('-', "_");
     let written = plain(written);
     let likeness = |name: &str| {
@@ -15,6 +21,7 @@ pub fn closest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> O
     };
     known
         .into_iter()
+        .filter(|name| name.len() <= MAX_BYTES)
         .map(|name| (likeness(name), name))
         .filter(|(likeness, _)| *likeness >= ALIKE)
         .max_by(|a, b| a.0.total_cmp(&b.0))
@@ -32,6 +39,7 @@ mod tests {
 
     #[test]
     fn the_most_like_word_is_found() {
+        let endless = "rate".repeat(1_000_000);
         let known = ["rate", "start_rate", "stages", "Upload"];
         for (written, expected) in [
             ("rates", Some("rate")),
@@ -43,6 +51,7 @@ mod tests {
             ("art", None),
             ("x", None),
             ("", None),
+            (endless.as_str(), None),
         ] {
             assert_eq!(closest(written, known), expected, "{written}");
         }

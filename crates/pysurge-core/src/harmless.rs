@@ -56,6 +56,14 @@ pub fn harmless(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// The beginning of a text of others, for a message that names it: at most so many characters, in one line.
+pub fn excerpt(text: &str, most_chars: usize) -> String {
+    match text.char_indices().nth(most_chars) {
+        Some((end, _)) => format!("{}…", harmless(&text[..end])),
+        None => harmless(text).into_owned(),
+    }
+}
+
 /// Lines that user code printed or logged: line ends and tabs stay, and the colours as is wanted.
 pub fn harmless_lines(text: &str, colours: Colours) -> Cow<'_, str> {
     let is_suspect = |c: char| is_harmful(c) && !matches!(c, '\n' | '\t');

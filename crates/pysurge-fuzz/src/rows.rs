@@ -64,7 +64,11 @@ pub fn recording(bytes: &[u8]) {
             .split(|byte| *byte == b',')
             .any(|cell| cell.trim_ascii() == name.as_bytes())
     };
-    let there = known.into_iter().filter(|(name, _)| has(name));
+    let types: Vec<_> = typed
+        .into_iter()
+        .filter(|(name, _)| has(name))
+        .map(|(name, of)| (name.to_owned(), of))
+        .collect();
     let typed = ReplayForm {
         types: there.map(|(name, of)| (name.to_owned(), of)).collect(),
         speed_milli: 1,

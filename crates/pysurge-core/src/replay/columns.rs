@@ -3,6 +3,7 @@
 use super::error::{ReplayError, nearest, shown};
 use super::time::{BadTime, parse_time};
 use super::{ColumnType, ReplayForm};
+use std::collections::HashSet;
 
 /// A column that becomes a keyword argument.
 #[derive(Debug)]
@@ -37,26 +38,26 @@ impl Columns {
                 None => 0,
             },
         };
-        let mut kwargs = Vec::new();
+        let (mut kwargs, mut names) = (Vec::new(), HashSet::new());
         match &form.columns {
             Some(chosen) => {
                 for (kwarg, column) in chosen {
-                    push_kwarg(&mut kwargs, kwarg, header, find(header, column)?)?;
+                    push_kwarg(&mut kwargs, &mut names, kwarg, header, find(header, column)?)?;
                 }
             }
             None => {
                 for column in (0..header.len()).filter(|column| *column != time) {
-                    push_kwarg(&mut kwargs, &header[column], header, column)?;
+                    push_kwarg(&mut kwargs, &mut names, &header[column], header, column)?;
                 }
             }
         }
         for (i, (name, column_type)) in form.types.iter().enumerate() {
             if form.types[..i].iter().any(|(earlier, _)| earlier == name) {
-                return Err(ReplayError::TwoTypes { kwarg: name.clone() });
+                return Err(ReplayError::TwoTypes { kwarg: shown(name) });
             }
             let Some(kwarg) = kwargs.iter_mut().find(|kwarg| kwarg.name == *name) else {
                 return Err(ReplayError::NoKwarg {
-                    kwarg: name.clone(),
+                    kwarg: shown(name),
                     near: nearest(name, kwargs.iter().map(|kwarg| &kwarg.name)),
                 });
             };
@@ -70,11 +71,9 @@ fn find(header: &[String], name: &str) -> Result<usize, ReplayError> {
     let mut places = (0..header.len()).filter(|place| header[*place] == name);
     match (places.next(), places.next()) {
         (Some(place), None) => Ok(place),
-        (Some(_), Some(_)) => Err(ReplayError::TwoColumns {
-            column: name.to_owned(),
-        }),
+        (Some(_), Some(_)) => Err(ReplayError::TwoColumns { column: shown(name) }),
         (None, _) => Err(ReplayError::NoColumn {
-            column: name.to_owned(),
+            column: shown(name),
             near: nearest(name, header),
             columns: header.to_vec(),
         }),
@@ -83,6 +82,7 @@ fn find(header: &[String], name: &str) -> Result<usize, ReplayError> {
 
 fn push_kwarg(
     kwargs: &mut Vec<Kwarg>,
+    names: &mut HashSet<String>,
     name: &str,
     header: &[String],
     column: usize,
@@ -92,14 +92,12 @@ fn push_kwarg(
         && letters.all(|c| c == '_' || c.is_alphanumeric());
     if !is_name {
         return Err(ReplayError::NotAName {
-            column: header[column].clone(),
-            kwarg: name.to_owned(),
+            column: shown(&header[column]),
+            kwarg: shown(name),
         });
     }
-    if kwargs.iter().any(|kwarg| kwarg.name == name) {
-        return Err(ReplayError::TwoKwargs {
-            kwarg: name.to_owned(),
-        });
+    if !names.insert(name.to_owned()) {
+        return Err(ReplayError::TwoKwargs { kwarg: shown(name) });
     }
     kwargs.push(Kwarg {
         name: name.to_owned(),

@@ -2,9 +2,16 @@
 
 use super::ColumnType;
 use super::time::{BadTime, TimeKind};
+use crate::harmless::excerpt;
 
-/// How much of a bad cell an error shows, in characters.
+/// How much of a cell or a name an error shows, in characters.
 const SHOWN_MAX: usize = 40;
+
+/// Columns that a hint lists.
+const LISTED_MAX: usize = 20;
+
+/// Names that are longer are like no other: comparing takes time and memory of the product of the lengths.
+const COMPARED_MAX: usize = 100;
 
 /// How alike two names must be (1 is equal) for "did you mean"; two letters of five may differ.
 const ALIKE: f64 = 0.6;
@@ -115,22 +122,30 @@ impl ReplayError {
 }
 
 fn quoted(names: &[String]) -> String {
-    let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
-    names.join(", ")
-}
-
-/// The start of a bad cell.
-pub(super) fn shown(cell: &str) -> String {
-    match cell.char_indices().nth(SHOWN_MAX) {
-        Some((end, _)) => format!("{}…", &cell[..end]),
-        None => cell.to_owned(),
+    let listed: Vec<_> = names
+        .iter()
+        .take(LISTED_MAX)
+        .map(|name| format!("`{}`", shown(name)))
+        .collect();
+    match names.len().checked_sub(LISTED_MAX) {
+        Some(more @ 1..) => format!("{} and {more} more", listed.join(", ")),
+        _ => listed.join(", "),
     }
 }
 
+/// The start of a cell or a name of the file.
+pub(super) fn shown(cell: &str) -> String {
+    excerpt(cell, SHOWN_MAX)
+}
+
 pub(super) fn nearest<'a>(name: &str, names: impl IntoIterator<Item = &'a String>) -> Option<String> {
+    if name.len() > COMPARED_MAX {
+        return None;
+    }
     let name = name.to_lowercase();
     names
         .into_iter()
+        .filter(|other| other.len() <= COMPARED_MAX)
         .map(|other| {
             (
                 strsim::normalized_damerau_levenshtein(&name, &other.to_lowercase()),

@@ -46,7 +46,7 @@ impl<'a> Table<'a> {
         first: &mut Option<TimeKind>,
     ) -> Result<u64, ReplayError> {
         let cell = &self.rows.record[column];
-        let place = || (self.line(), self.rows.header[column].clone(), shown(cell));
+        let place = || (self.line(), shown(&self.rows.header[column]), shown(cell));
         let (kind, recorded_ns) = parse_time(cell, unit).map_err(|why| {
             let (line, column, cell) = place();
             ReplayError::BadTime {
@@ -74,7 +74,7 @@ impl<'a> Table<'a> {
         let cell = &self.rows.record[kwarg.column];
         parse_cell(cell, kwarg.column_type).ok_or_else(|| ReplayError::BadCell {
             line: self.line(),
-            column: self.rows.header[kwarg.column].clone(),
+            column: shown(&self.rows.header[kwarg.column]),
             cell: shown(cell),
             expected: kwarg.column_type,
         })

@@ -3,8 +3,10 @@
 
 use super::error::{BadName, RowsError};
 use super::{Field, MAX_ROW_BYTES, csv, json};
+use crate::harmless::excerpt;
 use crate::table::{BadRow, Table, line_at};
 use std::cell::Cell;
+use std::collections::HashSet;
 use std::io::{self, BufRead, BufReader, Read};
 use std::rc::Rc;
 
@@ -16,6 +18,12 @@ const MAX_PLACES: usize = 1 << 20;
 
 /// How much is read at a time, bytes.
 const BUFFER: usize = 256 * 1024;
+
+/// Characters of a name that an error shows.
+const SHOWN_CHARS: usize = 40;
+
+/// Characters of why a line is no object; it may quote the line.
+const SHOWN_WHY_CHARS: usize = 200;
 
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
@@ -107,10 +115,11 @@ impl Index {
         };
         let mut table = Table::open(guarded, self.length).map_err(|why| at(0, why))?;
         let names = &table.header;
+        let mut seen = HashSet::new();
         for (place, name) in names.iter().enumerate() {
             let why = if name.is_empty() {
                 BadName::Missing
-            } else if names[..place].contains(name) {
+            } else if !seen.insert(name) {
                 BadName::Twice
             } else {
                 continue;
@@ -300,15 +309,15 @@ impl Fault {
             },
             Self::Name(BadName::Twice, _, name) => RowsError::TwoColumns {
                 line: line_at(0),
-                name,
+                name: excerpt(&name, SHOWN_CHARS),
             },
             Self::Json(start, why) => RowsError::NoObject {
                 line: line_at(start),
-                why,
+                why: excerpt(&why, SHOWN_WHY_CHARS),
             },
             Self::TwoNames(start, name) => RowsError::TwoNames {
                 line: line_at(start),
-                name,
+                name: excerpt(&name, SHOWN_CHARS),
             },
             Self::TooLong(start) => RowsError::TooLong { line: line_at(start) },
         }
