@@ -8,6 +8,9 @@ use crate::item::{Data, Entry, Item, Place, Scalar};
 use crate::resolve::shorten;
 use pysurge_core::value::Value;
 
+/// Unknown keys of one mapping that get a hint: no more of them are shown, and a hint takes time.
+const MAX_HINTS: usize = 20;
+
 /// What a mapping is called in messages, and what is said of keys that it does not know.
 pub(crate) struct Wording {
     /// `this test`
@@ -116,8 +119,15 @@ impl<'a> Fields<'a> {
     /// unknown one was meant for is told once.
     pub(crate) fn finish(self, diagnostics: &mut Vec<Diagnostic>) -> Vec<&'static str> {
         let mut meant = Vec::new();
+        let free: Vec<&'static str> = self
+            .asked
+            .iter()
+            .copied()
+            .filter(|name| self.item.entry(name).is_none())
+            .collect();
+        let mut hints = MAX_HINTS;
         for entry in self.entries {
-            if let Some(error) = self.unknown(entry, &mut meant) {
+            if let Some(error) = self.unknown(entry, &free, &mut hints, &mut meant) {
                 diagnostics.push(error);
             }
         }
@@ -137,7 +147,14 @@ impl<'a> Fields<'a> {
         meant
     }
 
-    fn unknown(&self, entry: &Entry, meant: &mut Vec<&'static str>) -> Option<Diagnostic> {
+    /// `free` are the keys that do not stand there; `hints` says how many hints may still be given.
+    fn unknown(
+        &self,
+        entry: &Entry,
+        free: &[&'static str],
+        hints: &mut usize,
+        meant: &mut Vec<&'static str>,
+    ) -> Option<Diagnostic> {
         let written = match &entry.key {
             Value::Str(text) if self.asked.contains(&text.as_str()) => return None,
             Value::Str(text) => text.clone(),
@@ -150,12 +167,19 @@ impl<'a> Fields<'a> {
         {
             return None;
         }
+        let error = Diagnostic::error(format!("unknown key `{}`", shorten(&written)))
+            .at(entry.key_place.clone(), join(&self.path, &shorten(&written)));
+        let Some(left) = hints.checked_sub(1) else {
+            return Some(error);
+        };
+        *hints = left;
         let hint = (self.wording.elsewhere)(&written).unwrap_or_else(|| {
             // On the command line a key that stands in the file may well be meant.
-            let free =
-                |name: &&&str| matches!(entry.key_place, Place::Flag(_)) || self.item.entry(name).is_none();
-            let free = self.asked.iter().filter(free);
-            match closest(&written, free.copied()) {
+            let possible = match entry.key_place {
+                Place::Flag(_) => &self.asked,
+                _ => free,
+            };
+            match closest(&written, possible.iter().copied()) {
                 Some(name) => {
                     meant.extend(self.asked.iter().find(|asked| **asked == name));
                     format!("did you mean `{name}`?")
@@ -163,11 +187,7 @@ impl<'a> Fields<'a> {
                 None => self.known(),
             }
         });
-        Some(
-            Diagnostic::error(format!("unknown key `{}`", shorten(&written)))
-                .at(entry.key_place.clone(), join(&self.path, &shorten(&written)))
-                .hint(hint),
-        )
+        Some(error.hint(hint))
     }
 
     fn known(&self) -> String {
