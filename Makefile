@@ -7,6 +7,8 @@ BIN    := $(VENV)/bin
 STAMPS := target/stamps
 WHEELS := target/wheels
 
+FUZZ_SECONDS ?= 60
+
 RUST_SOURCES   := $(shell find crates -name '*.rs' -o -name Cargo.toml) Cargo.toml Cargo.lock
 PYTHON_SOURCES := $(shell find python -name '*.py' -o -name '*.pyi' -o -name '*.yml') pyproject.toml
 
@@ -41,6 +43,14 @@ fuzz: ## invent inputs for every parser, FUZZ_SECONDS (300) each; needs cargo-fu
 
 soak: ## a million simulated runs of the supervisor; PYSURGE_SEEDS=N for another number
 	PYSURGE_SEEDS=$${PYSURGE_SEEDS:-1000000} cargo test --locked --quiet -p pysurge-manager --lib simulation::
+
+fuzz: ## every fuzz target for FUZZ_SECONDS (60) each; needs a nightly compiler and cargo-fuzz
+	@cargo fuzz --version >/dev/null 2>&1 || { echo "make: cargo-fuzz is missing; cargo install cargo-fuzz --locked" >&2; exit 1; }
+	@for target in $(notdir $(basename $(wildcard fuzz/fuzz_targets/*.rs))); do \
+	  echo "fuzz: $$target"; mkdir -p fuzz/found/$$target; \
+	  cargo +nightly fuzz run --fuzz-dir fuzz $$target fuzz/found/$$target fuzz/corpus/$$target -- \
+	    -max_total_time=$(FUZZ_SECONDS) -timeout=20 -rss_limit_mb=2048 -verbosity=0 -print_final_stats=1 || exit 1; \
+	done
 
 test-python: $(STAMPS)/installed ## types, and pytest over the installed wheel
 	$(BIN)/mypy --strict python/pysurge
