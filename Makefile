@@ -37,10 +37,6 @@ lint: tools $(STAMPS)/dev ## formatting, clippy, ruff
 test-rust: tools ## the tests of the crates
 	cargo test --locked --workspace --exclude pysurge-py --quiet
 
-fuzz: ## invent inputs for every parser, FUZZ_SECONDS (300) each; needs cargo-fuzz and a nightly toolchain
-	for target in fuzz/fuzz_targets/*.rs; do \
-	  cargo +nightly fuzz run $$(basename $$target .rs) -- -max_total_time=$${FUZZ_SECONDS:-300} || exit 1; done
-
 soak: ## a million simulated runs of the supervisor; PYSURGE_SEEDS=N for another number
 	PYSURGE_SEEDS=$${PYSURGE_SEEDS:-1000000} cargo test --locked --quiet -p pysurge-manager --lib simulation::
 

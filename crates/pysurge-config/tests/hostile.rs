@@ -18,7 +18,7 @@ fn test_with(keys: &str) -> String {
 /// Many lines, each made of its number.
 fn lines(count: usize, line: impl Fn(usize) -> String) -> String {
     (0..count).fold(String::new(), |mut text, n| {
-        writeln!(text, "{}", line(n)).unwrap();
+        writeln!(text, "{}", line(n)).expect("a text takes all");
         text
     })
 }

@@ -64,13 +64,10 @@ pub fn recording(bytes: &[u8]) {
             .split(|byte| *byte == b',')
             .any(|cell| cell.trim_ascii() == name.as_bytes())
     };
-    let types: Vec<_> = typed
-        .into_iter()
-        .filter(|(name, _)| has(name))
-        .map(|(name, of)| (name.to_owned(), of))
-        .collect();
+    let there = known.into_iter().filter(|(name, _)| has(name));
+    let kinds: Vec<_> = there.map(|(name, of)| (name.to_owned(), of)).collect();
     let typed = ReplayForm {
-        types: there.map(|(name, of)| (name.to_owned(), of)).collect(),
+        types: kinds,
         speed_milli: 1,
         ..ReplayForm::default()
     };

@@ -174,11 +174,7 @@ fn a_killed_run_is_rebuilt_up_to_its_last_second() {
 
 /// The series as it can be told: a sum of the greatest floats is none.
 fn finite(series: &Series) -> Series {
-    assert!(
-        Block::of_series(series)[0].tests[0].metrics["vast"]
-            .sum
-            .is_infinite()
-    );
+    assert!(Block::of_series(series)[0].tests[0].metrics["vast"].sum.abs() >= f64::MAX);
     let mut finite = Series::new();
     for row in series.rows() {
         let mut row = row.clone();
