@@ -259,7 +259,7 @@ class TestHostileExceptions:
         assert lines[-1] == "RecursionError: too deep"
 
     def test_a_group_of_ten_thousand(self) -> None:
-        class Group(Exception):  # noqa: N818
+        class Group(Exception):
             exceptions = tuple(ValueError(n) for n in range(10_000))
 
         shown = render(Group("all at once"))
