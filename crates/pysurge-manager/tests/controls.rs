@@ -150,7 +150,7 @@ fn users_do_exactly_the_iterations_that_were_asked_for() {
 }
 
 #[test]
-fn what_a_dying_worker_was_dealt_is_lost_and_the_total_stays_exact() {
+fn what_a_dying_worker_was_dealt_is_done_by_others_and_the_total_stays_exact() {
     let ran = run(
         &Plan::new("n", vec![users(4, Some(200))]),
         settings(&["abort", "1"], 2),
@@ -158,7 +158,8 @@ fn what_a_dying_worker_was_dealt_is_lost_and_the_total_stays_exact() {
     let summary = ran.summary();
     let account = summary.account;
     assert_eq!((account.planned, account.passed + account.lost), (200, 200));
-    assert!(account.lost > 0 && account.passed >= 100, "{account:?}");
+    // What it had begun and not told is lost, at most one for each of its users.
+    assert!(account.lost <= 2, "{account:?}");
     assert_eq!(summary.workers[1].end, WorkerEnd::Lost);
     assert_eq!(summary.stop_cause, Some(StopCause::Iterations));
 }
