@@ -162,7 +162,7 @@ fn a_lost_worker_is_replaced_and_the_rate_is_kept() {
         let seconds = passed_per_second(&ran, last_s + 1.0);
         assert!(seconds.len() >= 2, "{mode}: {last_s} {seconds:?}");
         for passed in seconds {
-            assert!((196..=204).contains(&passed), "{mode}: {passed} in a second");
+            assert!((180..=220).contains(&passed), "{mode}: {passed} in a second");
         }
         assert!(summary.verdict.validity > Validity::Valid, "{mode}");
         assert!(
