@@ -5,6 +5,7 @@ Each works as documented or gives one clear error.
 
 import csv
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -160,6 +161,113 @@ class Many(TestCase):
             self.count(f"c{Many.n}", 1)
 
 
+class OfAClass(dict):
+
+    def items(self):
+        raise RuntimeError("no")
+
+    __iter__ = keys = values = __len__ = copy = items
+
+
+class Derived(TestCase):
+    def run(self):
+        self.metrics = OfAClass(a=1)
+
+
+class Nothing(TestCase):
+    def run(self):
+        self.metrics = None
+
+
+# Its values change the dict while they are read.
+class Changing(TestCase):
+    def run(self):
+        metrics = self.metrics
+
+        class Grows:
+            def __float__(self):
+                metrics[f"more{len(metrics)}"] = 1
+                metrics.pop("b", None)
+                return 1.5
+
+        metrics.update({f"m{n}": Grows() for n in range(10)}, b=Grows())
+
+
+class Named(TestCase):
+    class Name:
+        def __init__(self, text):
+            self.text = text
+
+        def __str__(self):
+            if isinstance(self.text, Exception):
+                raise self.text
+            return self.text
+
+    def run(self):
+        self.metrics = {self.Name("a name"): 1, self.Name(RuntimeError("no")): 2, self.Name(5): 3, b"x": 4}
+
+
+class Numpy(TestCase):
+    def run(self):
+        import numpy as np
+
+        self.metrics = {
+            "float32": np.float32(1.5), "float64": np.float64(1.5), "int64": np.int64(3), "bool_": np.bool_(True),
+            "0-d": np.array(2.5), "array": np.array([1, 2]), "nan": np.float32("nan"), "text": np.str_("5"),
+        }
+
+
+class Counts(TestCase):
+    def run(self):
+        self.count("rows", float("nan"))
+        self.count("rows", 1e308)
+        self.count("rows", 1e308)
+
+
+class Strict(TestCase):
+    def run(self):
+        for wrong in ("5", None, 10**400):
+            try:
+                self.count("rows", wrong)
+            except (TypeError, OverflowError):
+                self.count("refused")
+        for tell in (self.count, self.timer):
+            try:
+                tell(5)
+            except TypeError:
+                self.count("refused")
+
+
+class Circle(Exception):
+    pass
+
+
+class Fails(TestCase):
+    n = 0
+
+    def endless(self):
+        self.endless()
+
+    def run(self):
+        Fails.n += 1
+        letters = "".join(chr(97 + int(digit)) for digit in str(Fails.n))
+        kinds = [
+            lambda: ValueError("x" * 10_000_000),
+            lambda: ValueError(f"a kind of its own: {letters}"),
+            lambda: type("N" * 1_000_000, (Exception,), {})("a long name"),
+            lambda: ValueError("\\x1b]0;title\\x07\\x1b[2J\\u202e\\ud800 steers"),
+            lambda: type("Odd", (Exception,), {"__str__": lambda self: 5})(),
+            lambda: type("Endless", (Exception,), {"__str__": lambda self: str(self)})(),
+            lambda: type("Mute", (Exception,), {"__str__": lambda self: exec("raise SystemExit")})(),
+        ]
+        if Fails.n % 8 == 0:
+            self.endless()
+        error = kinds[Fails.n % 8 - 1]()
+        error.__cause__ = Circle("a cause of itself")
+        error.__cause__.__cause__ = error
+        raise error
+
+
 class Labels(TestCase):
     def __str__(self):
         return "\\x1b[2J" + "x" * 10_000_000
@@ -216,6 +324,70 @@ def test_names_without_end_have_a_limit(fired: Fire) -> None:
     assert "too many names" in said
 
 
+def test_metrics_that_cannot_be_read_are_told_of_once(fired: Fire) -> None:
+    said, test = fired("Derived")
+    assert test["metrics_refused"] == 20
+    assert said.count("OfAClass cannot be read, it raised RuntimeError; give a dict of numbers (said once)") == 1
+
+
+def test_metrics_that_are_nothing_are_told_of_once(fired: Fire) -> None:
+    said, test = fired("Nothing")
+    assert said.count("NoneType is no dict; give a dict of numbers (said once)") == 1
+    assert test["metrics_refused"] == 20
+
+
+def test_metrics_that_change_while_they_are_read_are_those_of_before(fired: Fire) -> None:
+    _, test = fired("Changing")
+    assert set(test["metrics"]) == {f"m{n}" for n in range(10)} | {"b"}
+    assert {figures["count"] for figures in test["metrics"].values()} == {20}
+
+
+def test_names_that_are_no_texts(fired: Fire) -> None:
+    said, test = fired("Named")
+    assert set(test["metrics"]) == {"a name", "b'x'"}
+    assert test["metrics_refused"] == 2 * 20
+    assert said.count("its name has no text; name it by a string (said once)") == 1
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="numpy is not installed there")
+def test_numbers_of_numpy(fired: Fire) -> None:
+    _, test = fired("Numpy")
+    assert {name: figures["mean"] for name, figures in test["metrics"].items()} == pytest.approx(
+        {"float32": 1.5, "float64": 1.5, "int64": 3, "bool_": 1, "0-d": 2.5}
+    )
+    assert test["metrics_refused"] == 3 * 20
+
+
+def test_sums_beyond_floats_stay_numbers(fired: Fire) -> None:
+    _, test = fired("Counts")
+    assert test["counts"]["rows"] == sys.float_info.max
+    assert test["steps_refused"] == 20
+
+
+def test_counts_and_names_of_another_type_raise_in_the_test(fired: Fire) -> None:
+    _, test = fired("Strict")
+    assert test["account"]["failed"] == 0
+    assert test["counts"]["refused"] == 5 * 20
+
+
+def test_errors_of_any_kind_are_bounded_and_counted(run_pysurge: Callable[..., Any], tmp_path: Path) -> None:
+    command = "run values.py:Fails --rate 100 -d 2s --workers 1 --no-rehearsal"
+    finished = run_pysurge(command, files={"values.py": VALUES})
+    assert finished.returncode == 3, finished.stderr
+    assert not CONTROL.search(finished.stdout + finished.stderr + run_log(tmp_path))
+    test = summary(tmp_path)["tests"][0]
+    assert test["account"]["failed"] == 200
+    assert len(test["failures"]) == 50 or test["failures_overflow"] == 0
+    assert sum(kind["count"] for kind in test["failures"]) + test["failures_overflow"] == 200
+    for kind in test["failures"]:
+        assert len(kind["message"]) <= 1_300
+        assert len(kind["exception"]) <= 400
+        assert len(kind["traceback"]) <= 17_000
+    exceptions = {kind["exception"].rsplit(".", 1)[-1] for kind in test["failures"]}
+    assert {"ValueError", "RecursionError", "Odd", "Endless", "Mute"} <= exceptions
+    assert (run_folder(tmp_path) / "summary.json").stat().st_size < 2_000_000
+
+
 def test_labels_without_end_are_cut(fired: Fire) -> None:
     _, test = fired("Labels")
     assert len(test["label"]) <= 1_001
@@ -240,4 +412,48 @@ def test_hostile_data_is_read_or_refused_by_its_name(run_pysurge: Callable[..., 
     assert finished.returncode == code, finished.stdout + finished.stderr
     assert words in finished.stderr
     assert "panicked" not in finished.stderr
+    assert not CONTROL.search(finished.stderr)
+
+
+@pytest.mark.parametrize("name", ["users.csv", "users.jsonl"])
+def test_a_row_of_a_gigabyte_is_refused_at_its_beginning(run_pysurge: Callable[..., Any], tmp_path: Path, name: str) -> None:
+    # A sparse file: it takes no room.
+    with (tmp_path / name).open("wb") as data:
+        data.write(b"name\nx" if name.endswith("csv") else b'{"name": "')
+        data.truncate(1 << 30)
+    files = {"case.py": "def item(name): pass\n"}
+    finished = run_pysurge(f"run case.py:item --data {name} --rate 5 -d 0.5s --workers 1 --no-results", files=files)
+    assert finished.returncode == 2, finished.stdout + finished.stderr
+    assert "the row is longer than 1048576 bytes" in finished.stderr
+
+
+def test_a_recording_of_more_than_a_gigabyte_is_refused(run_pysurge: Callable[..., Any], tmp_path: Path) -> None:
+    with (tmp_path / "log.csv").open("wb") as log:
+        log.write(b"time\n1\n")
+        log.truncate((1 << 30) + 1)
+    files = {"case.py": CASE, "load.yml": "tests:\n- {test: case.py:item, replay: log.csv}\n"}
+    finished = run_pysurge("check load.yml", files=files)
+    assert finished.returncode == 2, finished.stdout + finished.stderr
+    assert "log.csv" in finished.stderr and "load.yml" in finished.stderr
+
+
+REPLAYS = {
+    "nul": b"time\n1\n\0\n",
+    "binary": bytes(range(128, 256)),
+    "unclosed": b'time,a\n1,"x\n',
+    "no_time": b"time\nx\n",
+    "infinite": b"time\ninf\n",
+    "huge": b"time\n1e400\n",
+    "steers": b"time,\x1b]0;x\x07\n1,2\n",
+    "empty": b"",
+}
+
+
+@pytest.mark.parametrize("name", REPLAYS)
+def test_hostile_recordings_give_one_clear_error(run_pysurge: Callable[..., Any], name: str) -> None:
+    files = {"case.py": CASE, "load.yml": "tests:\n- {test: case.py:item, replay: log.csv}\n", "log.csv": REPLAYS[name]}
+    finished = run_pysurge("check load.yml", files=files)
+    assert finished.returncode == 2, finished.stdout + finished.stderr
+    assert "log.csv" in finished.stderr and "load.yml" in finished.stderr
+    assert "panicked" not in finished.stderr and "Traceback" not in finished.stderr
     assert not CONTROL.search(finished.stderr)

@@ -111,26 +111,34 @@ impl Teller {
 
     /// Notes the metrics of an iteration that passed.
     pub(crate) fn passed(&self, py: Python<'_>, probe: &mut Probe<'_>, metrics: &Bound<'_, PyAny>) {
-        self.note_metrics(probe, metrics);
+        self.note_metrics(py, probe, metrics);
         self.reporter.passed(py, metrics);
         probe.interlude();
     }
 
-    fn note_metrics(&self, probe: &mut Probe<'_>, metrics: &Bound<'_, PyAny>) {
+    fn note_metrics(&self, py: Python<'_>, probe: &mut Probe<'_>, metrics: &Bound<'_, PyAny>) {
         // A copy: reading a value that is no plain number runs code of its class, and another thread may add a name.
-        let Ok(Ok(copy)) = metrics.cast::<PyDict>().map(PyDictMethods::copy) else {
-            self.refuse(
-                probe,
-                "`metrics`",
-                &format!("{} is no dict", kind(metrics)),
-                "give a dict of numbers",
-            );
-            return;
+        let copy = match metrics.cast::<PyDict>().map(PyDictMethods::copy) {
+            Ok(Ok(copy)) => copy,
+            Ok(Err(error)) => {
+                let raised = error.get_type(py).name();
+                let raised = raised.map_or_else(|_| "?".to_owned(), |name| name.to_string());
+                let what = format!("{} cannot be read, it raised {raised}", kind(metrics));
+                self.refuse(probe, "`metrics`", &what, "give a dict of numbers");
+                return;
+            }
+            Err(_) => {
+                let what = format!("{} is no dict", kind(metrics));
+                self.refuse(probe, "`metrics`", &what, "give a dict of numbers");
+                return;
+            }
         };
         for (name, value) in copy.iter() {
             let number = match value.cast::<PyFloat>() {
                 Ok(float) => Ok(float.value()),
-                Err(_) => value.extract::<f64>(),
+                // Also where its class could make a number of it, as numpy's does.
+                Err(_) if value.is_instance_of::<PyString>() => Err(()),
+                Err(_) => value.extract::<f64>().map_err(drop),
             };
             let Ok(name) = name.str() else {
                 self.refuse(probe, "a metric", "its name has no text", "name it by a string");
@@ -152,7 +160,7 @@ impl Teller {
                         "leave it out",
                     );
                 }
-                Err(_) => {
+                Err(()) => {
                     let is_int = value.cast::<PyInt>().is_ok();
                     let size = if is_int { "so large an" } else { "a value of type" };
                     let what = format!("{size} {} is no finite number", kind(&value));
