@@ -29,6 +29,12 @@ _ROW = "data"
 # Characters of a label or a summary that are kept.
 _MAX_TEXT_CHARS = 1000
 
+# Characters of a value that an error shows.
+_MAX_BRIEF_CHARS = 60
+
+# The longest max_duration, as in a config: the grace period may be as long.
+_MAX_SECONDS = 3650 * 86_400
+
 
 class Loaded(NamedTuple):
     """What the engine wants to know of a test."""
@@ -353,12 +359,20 @@ def _max_duration(instance: Any) -> float | None:
         raise refuse("instance", f"{cls.__name__}.max_duration raised {one_line(error)}", error=error) from None
     try:
         seconds = float(value)
-    except (TypeError, ValueError):
+    except BaseException:
+        # A number that is too large for a float, or whatever its class raises.
         seconds = math.nan
+    if math.isfinite(seconds) and seconds > _MAX_SECONDS:
+        raise refuse("instance", f"{cls.__name__}.max_duration must be at most ten years, not {_brief(value)} seconds")
     if not (math.isfinite(seconds) and seconds > 0):
         hint = "put @property above it" if callable(value) else "give the seconds that one iteration may take"
-        raise refuse("instance", f"{cls.__name__}.max_duration must be a number above 0, not {_repr(value)}", hint)
+        raise refuse("instance", f"{cls.__name__}.max_duration must be a number above 0, not {_brief(value)}", hint)
     return seconds
+
+
+def _brief(value: Any) -> str:
+    text = _repr(value)
+    return text if len(text) <= _MAX_BRIEF_CHARS else f"{text[:_MAX_BRIEF_CHARS]}…"
 
 
 def _repr(value: Any) -> str:
@@ -366,5 +380,5 @@ def _repr(value: Any) -> str:
         return "a method"
     try:
         return repr(value)
-    except Exception:
+    except BaseException:
         return f"a {type(value).__name__}"
