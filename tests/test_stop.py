@@ -308,7 +308,7 @@ def test_a_worker_killed_in_the_middle_is_replaced_and_costs_a_second(start_pysu
     assert 0 < result["account"]["lost"] <= 40
     assert result["verdict"]["validity"] in ("degraded", "invalid")
     assert "SIGKILL" in run.stderr
-    assert "took over its part from" in run.stdout
+    assert "took over its part" in run.stdout
     assert "was replaced by pid" in run.stdout
     assert "lost" in run.stdout
 

@@ -25,7 +25,7 @@ use pysurge_core::control::{Answer, State};
 use pysurge_core::event::{RunEvent, Stream};
 use pysurge_core::measure::Measures;
 use pysurge_core::plan::{Plan, TestPlan};
-use pysurge_core::schedule::{Change, Course};
+use pysurge_core::schedule::{CHANGE_LEAD_NS, Change, Course};
 use pysurge_core::series::Row;
 use pysurge_core::wire::{
     Deal, FromWorker, Frozen, Hello, IterationRecord, LoadError, LoadFault, PROTOCOL, Rehearsed, Snapshot,
@@ -226,6 +226,13 @@ impl World<'_> {
             return self.take(number, message);
         }
         actor.last_receipt_ns = at_ns;
+        // Also where it dies before it hears of it, but has told what it claimed.
+        self.heard_late |= match &message {
+            ToWorker::Stop(stop) => stop.plan_ends_ns < at_ns,
+            ToWorker::Change(change) => self.started_ns + change.at_ns <= at_ns,
+            ToWorker::Deal(_) => at_ns >= self.now_ns + CHANGE_LEAD_NS,
+            _ => false,
+        };
         self.later(at_ns, Event::Receipt(number, message));
     }
 
@@ -417,12 +424,7 @@ impl World<'_> {
     fn happen(&mut self, event: Event) -> Option<Input> {
         match event {
             Event::Input(input) => return Some(input),
-            Event::Receipt(number, message) => {
-                if let ToWorker::Stop(stop) = &message {
-                    self.heard_late |= stop.plan_ends_ns < self.now_ns;
-                }
-                self.take(number, message);
-            }
+            Event::Receipt(number, message) => self.take(number, message),
             Event::Snapshot(number) => {
                 let actor = &self.actors[number];
                 if !actor.dead && actor.last_stop.is_none() {

@@ -136,7 +136,7 @@ impl Supervisor {
             thread: "MainThread".to_owned(),
             level: "ERROR".to_owned(),
             level_number: ERROR_LEVEL,
-            message: format!("{error}; its stacks:\n{stacks}"),
+            message: format!("{said}; its stacks:\n{stacks}"),
         };
         if !stacks.is_empty() {
             self.emit(RunEvent::Log(record));
@@ -225,7 +225,7 @@ impl Supervisor {
         let takers: Vec<usize> = deals.iter().map(|(worker, _)| *worker).collect();
         let takers = self.places_in_words(&takers);
         self.send_deals(deals);
-        let text = format!("{takers} took over its part from {:.2} s on", seconds(at_ns));
+        let text = format!("{takers} took over its part");
         self.incident_at(number, IncidentKind::TakenOver, at_ns, text);
         if let Some(loss) = &mut self.workers[number].lost {
             loss.until_ns = at_ns;
@@ -383,17 +383,13 @@ impl Supervisor {
         self.await_replacements();
         let place = slot + 1;
         let pid = self.workers[number].pid;
-        let text = if comes_in {
-            format!(
-                "worker {place} was replaced by pid {pid}, from {:.2} s on",
-                seconds(at_ns)
-            )
-        } else {
-            format!("worker {place} was replaced by pid {pid}, which has nothing to do")
-        };
-        self.notice(Severity::Info, text.clone());
+        let text = format!("worker {place} was replaced by pid {pid}");
         if comes_in {
+            let from_s = seconds(at_ns);
+            self.notice(Severity::Info, format!("{text}, from {from_s:.2} s on"));
             self.incident_at(number, IncidentKind::Replaced, at_ns, text);
+        } else {
+            self.notice(Severity::Info, format!("{text}, which has nothing to do"));
         }
     }
 
