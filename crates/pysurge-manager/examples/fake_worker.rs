@@ -200,8 +200,7 @@ impl Fake {
     fn prepare(&mut self) {
         if self.is("die-in-startup") {
             let _ = writeln!(std::io::stderr(), "double free or corruption");
-            #[expect(clippy::disallowed_methods, reason = "an example is a process edge")]
-            std::process::exit(7);
+            std::process::abort();
         }
         let failed = self.is("startup-fails");
         let error = StartupError {
