@@ -5,8 +5,11 @@
 //! the wire that cannot be one is refused.
 //!
 //! While it is recorded into, a histogram is *dense*: an array of counters over its whole range, some hundred KiB. One that is kept, as
-//! a second's row is, can be made *compact*: only the counters in use, some KiB. Both are the same histogram to everybody outside.
+//! a second's row is, can be made *compact*: only the counters in use, some bytes each. Both are the same histogram to everybody outside.
 
+mod counters;
+
+use counters::Counters;
 use hdrhistogram::Histogram as Hdr;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -36,11 +39,11 @@ impl Default for Histogram {
     }
 }
 
-/// Where the counters are. A compact one has only those in use, ascending, each with the highest value of its bucket.
+/// Where the counters are.
 #[derive(Debug, Clone)]
 enum Buckets {
     Dense(Hdr<u64>),
-    Compact(Vec<(u64, u64)>),
+    Compact(Counters),
 }
 
 /// A dense histogram that grows to the range it is given.
@@ -62,7 +65,7 @@ impl Histogram {
     /// An empty histogram; it grows to the range it is given.
     pub fn new() -> Self {
         Self {
-            buckets: Buckets::Compact(Vec::new()),
+            buckets: Buckets::Compact(Counters::default()),
             sum_ns: 0,
             min_ns: u64::MAX,
             max_ns: 0,
@@ -99,11 +102,11 @@ impl Histogram {
             return;
         }
         match (&mut self.buckets, &other.buckets) {
-            (Buckets::Compact(ours), Buckets::Compact(theirs)) => *ours = joined(ours, theirs),
+            (Buckets::Compact(ours), Buckets::Compact(theirs)) => *ours = ours.joined(theirs),
             (_, Buckets::Compact(theirs)) => {
                 let dense = self.dense();
-                for (ns, times) in theirs {
-                    record_into(dense, *ns, *times);
+                for (ns, times) in theirs.iter() {
+                    record_into(dense, ns, times);
                 }
             }
             (_, Buckets::Dense(theirs)) => self
@@ -134,7 +137,7 @@ impl Histogram {
     pub fn clear(&mut self) {
         match &mut self.buckets {
             Buckets::Dense(buckets) => buckets.reset(),
-            Buckets::Compact(buckets) => buckets.clear(),
+            Buckets::Compact(buckets) => *buckets = Counters::default(),
         }
         (self.sum_ns, self.min_ns, self.max_ns) = (0, u64::MAX, 0);
     }
@@ -142,10 +145,7 @@ impl Histogram {
     /// Keeps only the counters in use: for a histogram that is kept and not recorded into any more.
     pub fn compact(&mut self) {
         if let Buckets::Dense(_) = self.buckets {
-            let mut counted = self.counted();
-            // A series keeps thousands of these.
-            counted.shrink_to_fit();
-            self.buckets = Buckets::Compact(counted);
+            self.buckets = Buckets::Compact(self.counted().into_iter().collect());
         }
     }
 
@@ -164,8 +164,8 @@ impl Histogram {
     fn make_dense(&mut self) {
         if let Buckets::Compact(buckets) = &self.buckets {
             let mut grown = dense();
-            for (ns, times) in buckets {
-                record_into(&mut grown, *ns, *times);
+            for (ns, times) in buckets.iter() {
+                record_into(&mut grown, ns, times);
             }
             self.buckets = Buckets::Dense(grown);
         }
@@ -178,7 +178,7 @@ impl Histogram {
                 .iter_recorded()
                 .map(|bucket| (bucket.value_iterated_to(), bucket.count_at_value()))
                 .collect(),
-            Buckets::Compact(buckets) => buckets.clone(),
+            Buckets::Compact(buckets) => buckets.iter().collect(),
         }
     }
 
@@ -186,7 +186,7 @@ impl Histogram {
     pub fn count(&self) -> u64 {
         match &self.buckets {
             Buckets::Dense(buckets) => buckets.len(),
-            Buckets::Compact(buckets) => buckets.iter().map(|(_, times)| times).sum(),
+            Buckets::Compact(buckets) => buckets.total(),
         }
     }
 
@@ -224,7 +224,7 @@ impl Histogram {
     pub fn quantile_ns(&self, share: f64) -> Option<u64> {
         let at_rank = match &self.buckets {
             Buckets::Dense(buckets) => buckets.value_at_quantile(share),
-            Buckets::Compact(buckets) => at_rank(buckets, rank(share, self.count())),
+            Buckets::Compact(buckets) => buckets.at_rank(rank(share, self.count())),
         };
         (!self.is_empty()).then(|| at_rank.clamp(self.min_ns, self.max_ns))
     }
@@ -265,8 +265,8 @@ mod standard {
                 Buckets::Dense(buckets) => write(buckets),
                 Buckets::Compact(counted) => {
                     let mut buckets = dense();
-                    for (ns, times) in counted {
-                        record_into(&mut buckets, *ns, *times);
+                    for (ns, times) in counted.iter() {
+                        record_into(&mut buckets, ns, times);
                     }
                     write(&buckets)
                 }
@@ -322,52 +322,6 @@ pub(crate) fn rank(share: f64, count: u64) -> u64 {
     ((share.min(1.0) * count as f64).ceil() as u64).max(1)
 }
 
-fn at_rank(buckets: &[(u64, u64)], rank: u64) -> u64 {
-    let mut covered = 0;
-    let found = buckets.iter().find(|(_, times)| {
-        covered += times;
-        covered >= rank
-    });
-    found.or(buckets.last()).map_or(0, |(ns, _)| *ns)
-}
-
-/// Two ascending lists of counters as one.
-fn joined(ours: &[(u64, u64)], theirs: &[(u64, u64)]) -> Vec<(u64, u64)> {
-    let mut all = Vec::with_capacity(ours.len() + theirs.len());
-    let (mut ours, mut theirs) = (ours.iter().peekable(), theirs.iter().peekable());
-    loop {
-        let next = match (ours.peek(), theirs.peek()) {
-            (Some(our), Some(their)) if our.0 == their.0 => {
-                let both = (our.0, our.1 + their.1);
-                ours.next();
-                theirs.next();
-                both
-            }
-            (Some(our), Some(their)) if our.0 > their.0 => {
-                let their = **their;
-                theirs.next();
-                their
-            }
-            (Some(our), _) => {
-                let our = **our;
-                ours.next();
-                our
-            }
-            (None, Some(their)) => {
-                let their = **their;
-                theirs.next();
-                their
-            }
-            (None, None) => {
-                // Mostly the same counters are in use on both sides.
-                all.shrink_to_fit();
-                return all;
-            }
-        };
-        all.push(next);
-    }
-}
-
 /// The form on the wire: only the buckets in use, as (steps in value, count).
 #[derive(Serialize, Deserialize)]
 struct Sparse {
@@ -419,7 +373,7 @@ impl<'de> Deserialize<'de> for Histogram {
             return Err(D::Error::custom("no histogram has such figures"));
         }
         Ok(Self {
-            buckets: Buckets::Compact(buckets),
+            buckets: Buckets::Compact(buckets.into_iter().collect()),
             sum_ns: sparse.sum_ns,
             min_ns: sparse.min_ns,
             max_ns: sparse.max_ns,
