@@ -15,6 +15,7 @@ __all__ = [
     "check",
     "check_config",
     "count",
+    "forked",
     "main",
     "metric",
     "run_config",
