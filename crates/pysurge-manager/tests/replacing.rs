@@ -161,9 +161,9 @@ fn a_lost_worker_is_replaced_and_the_rate_is_kept() {
             .fold(0.0, f64::max);
         let seconds = passed_per_second(&ran, last_s + 1.0);
         assert!(seconds.len() >= 2, "{mode}: {last_s} {seconds:?}");
-        for passed in seconds {
-            assert!((180..=220).contains(&passed), "{mode}: {passed} in a second");
-        }
+        // On a busy machine what ended in one second is told in the next.
+        let (passed, count) = (seconds.iter().sum::<u64>(), seconds.len() as u64);
+        assert!(passed.abs_diff(200 * count) <= 4, "{mode}: {seconds:?}");
         assert!(summary.verdict.validity > Validity::Valid, "{mode}");
         assert!(
             summary
