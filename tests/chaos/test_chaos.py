@@ -72,12 +72,20 @@ def check(folder: Path, code: int, shown: str) -> None:
         if name in truth.RATES:
             twice = [number for number, times in arrived[name].items() if times > 1]
             assert not twice, f"iterations of {name} that began twice: {twice}"
+            # Whoever dies, what was planned is what the rate says, and others have it.
+            if result["stop_cause"] == "duration" and name != "poisson":
+                assert account["planned"] == truth.RATES[name] * truth.DURATION_S, account
     for worker in lost_workers(result):
         assert worker["death"]
         assert f"pid {worker['pid']}" in shown
     told = {incident["pid"] for incident in result["incidents"] if incident["kind"] == "lost"}
-    # Where what befell the workers is told at all, each loss is.
-    assert not told or told == {worker["pid"] for worker in lost_workers(result)}, result["incidents"]
+    dead = {worker["pid"] for worker in lost_workers(result)}
+    assert told <= dead, result["incidents"]
+    # Who dies once the run is being stopped is replaced by nobody, and no incident.
+    if result["stop_cause"] == "duration":
+        _, _, at_the_end = run_log(folder).partition("stopping: the planned duration was reached")
+        unseen = {pid for pid in dead - told if f"(pid {pid})" not in at_the_end}
+        assert not unseen, result["incidents"]
 
 
 def lost_workers(result: dict) -> list[dict]:
