@@ -13,7 +13,7 @@ RUST_SOURCES   := $(shell find crates -name '*.rs' -o -name Cargo.toml) Cargo.to
 PYTHON_SOURCES := $(shell find python -name '*.py' -o -name '*.pyi' -o -name '*.yml') pyproject.toml
 
 # Tests that say nothing of when something happens: they may run beside each other. (One of test_worker.py logs what xdist cannot send.)
-SIDE_BY_SIDE := $(filter-out tests/unit/test_worker.py,$(wildcard tests/unit/test_*.py)) $(patsubst %,tests/test_%.py,classic data errors hostile_code \
+SIDE_BY_SIDE := $(filter-out tests/unit/test_worker.py,$(wildcard tests/unit/test_*.py)) $(patsubst %,tests/test_%.py,classic data errors hostile_code hostile_input \
   library library_workers open_source_suites other_versions plan prints pytest_load rehearsal targets trace)
 
 .DEFAULT_GOAL := help
@@ -55,7 +55,7 @@ test-python: $(STAMPS)/installed ## types, and pytest over the installed wheel
 	$(BIN)/pytest -q -n 3 --dist loadfile $(SIDE_BY_SIDE)
 	$(BIN)/pytest -q tests $(SIDE_BY_SIDE:%=--ignore=%)
 
-test-slow: $(STAMPS)/installed $(STAMPS)/dev ## what takes too long for every change: chaos for half an hour, leaks over ten minutes
+test-slow: $(STAMPS)/installed $(STAMPS)/dev ## what takes too long for every change: 300 runs of chaos, leaks over ten minutes
 	PYSURGE_CHAOS_RUNS=$${PYSURGE_CHAOS_RUNS:-300} $(BIN)/pytest -q tests/chaos
 	PYSURGE_LEAK_S=$${PYSURGE_LEAK_S:-600} $(BIN)/pytest -q tests/test_leaks.py
 

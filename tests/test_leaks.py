@@ -24,10 +24,9 @@ WARM_UP_S = min(60, DURATION_S // 3)
 MIB = 1024 * 1024
 WORKER_BYTES = 8 * MIB + DURATION_S // 2 * 15_000
 
-# The manager keeps rows of the time series, at most 60 with so many tests (docs/design/time.md). When rows are joined two by
-# two each holds more different durations: in ten minutes of six busy tests 60 KiB a row and test become 260 KiB.
+# The manager keeps rows of the time series, at most 60 with so many tests (docs/design/time.md), which are joined two by two.
 IDLE_TESTS = 80
-MANAGER_BYTES = 16 * MIB + 6 * 60 * (200_000 if DURATION_S > 60 else 0)
+MANAGER_BYTES = 16 * MIB
 
 # All threads of a test are there from the start, whatever else the machine does: a thread more would be a MiB more.
 MAX_THREADS = 8
@@ -92,7 +91,7 @@ import pytest
 
 @pytest.fixture
 def resource(monkeypatch):
-    # Not tmp_path: a name that is never there again costs pathlib a table of names, which grows by 10 MiB and then no more.
+    # Not tmp_path, which makes and removes a folder for each iteration: the worker's memory grows with these.
     yield monkeypatch
 
 
