@@ -10,7 +10,9 @@ use crate::settings::Settings;
 use crate::worker::Exit;
 use pysurge_core::event::Stream;
 use pysurge_core::wire::{FrameDecoder, FromWorker, ToWorker, encode};
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
+use rustix::process::{
+    Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, kill_process, kill_process_group, waitid,
+};
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -98,10 +100,10 @@ impl Process {
         self.pipes().iter().any(|(_, pipe)| pipe.descriptor().is_some())
     }
 
-    /// SIGKILL to it and to all of its group; nothing once it was reaped, for then its number may be another's.
+    /// SIGKILL to it and to all of its group; nothing once it was reaped, by us or by another, for then its number may be another's.
     pub(crate) fn kill(&self) {
-        if !self.reaped {
-            let pid = Pid::from_child(&self.child);
+        let pid = Pid::from_child(&self.child);
+        if !self.reaped && self.status().is_ok() {
             // It may be gone already, or have left its group: neither is an error here.
             let _ = kill_process_group(pid, Signal::KILL);
             let _ = kill_process(pid, Signal::KILL);
@@ -110,14 +112,12 @@ impl Process {
 
     /// How it ended, once it has; it stays a zombie, so that its number stays its own until [`Self::reap`].
     pub(crate) fn exit(&self) -> Option<Exit> {
-        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-        match waitid(WaitId::Pid(Pid::from_child(&self.child)), options) {
+        match self.status() {
             Ok(status) => {
                 let status = status?;
                 let exit = status.exit_status().map(Exit::Code);
                 exit.or(status.terminating_signal().map(Exit::Signal))
             }
-            Err(rustix::io::Errno::INTR) => None,
             // Somebody else in this process waited for it, or children are reaped by the system.
             Err(_) => Some(Exit::Unknown),
         }
@@ -126,10 +126,19 @@ impl Process {
     /// Gives its process id back, if it has ended. What it started and left in its group ends before: afterwards nobody could say whose
     /// that group is.
     pub(crate) fn reap(&mut self) {
-        if !self.reaped && self.exit().is_some() {
+        if !self.reaped && matches!(self.status(), Ok(Some(_))) {
             let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
         }
         self.reaped |= !matches!(self.child.try_wait(), Ok(None));
+    }
+
+    /// What the kernel says of it, as long as it is a child of ours: nothing while it runs.
+    fn status(&self) -> rustix::io::Result<Option<WaitIdStatus>> {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        match waitid(WaitId::Pid(Pid::from_child(&self.child)), options) {
+            Err(rustix::io::Errno::INTR) => Ok(None),
+            status => status,
+        }
     }
 }
 
