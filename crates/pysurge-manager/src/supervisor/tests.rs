@@ -11,7 +11,7 @@ use crate::clock::Epoch;
 use pysurge_core::NANOS_PER_SEC;
 use pysurge_core::VERSION;
 use pysurge_core::measure::Measures;
-use pysurge_core::plan::{Model, TestPlan};
+use pysurge_core::plan::{ClosedModel, Model, TestPlan, Wait};
 use pysurge_core::rate::Rate;
 use pysurge_core::schedule::Stripe;
 use pysurge_core::summary::{StopCause, Summary, WorkerEnd};
@@ -31,6 +31,19 @@ fn plan(tests: usize, duration_s: Option<u64>) -> Plan {
         duration_ns: duration_s.map(|s| s * S),
         ..Plan::new("n", vec![test; tests])
     }
+}
+
+/// One test of the closed model.
+fn closed(users: u32, iterations: Option<u64>) -> Plan {
+    let mut plan = plan(1, None);
+    plan.tests[0].iterations = iterations;
+    plan.tests[0].model = Model::Closed(ClosedModel {
+        users,
+        wait: Wait::None,
+        ramp_up_ns: 0,
+        seed: 0,
+    });
+    plan
 }
 
 fn supervisor(plan: &Plan, mission: Mission, workers: u32) -> Supervisor {
@@ -103,6 +116,20 @@ fn snapshot(sequence: u64, planned: u64, passed: u64) -> Snapshot {
 
 fn measured(sequence: u64, planned: u64, passed: u64) -> FromWorker {
     FromWorker::Snapshot(Box::new(snapshot(sequence, planned, passed)))
+}
+
+/// A worker that has drained ends well.
+fn bye(machine: &mut Supervisor, number: usize, now_ns: u64) -> Vec<Effect> {
+    machine.step(Input::Message(number, FromWorker::Done), now_ns);
+    machine.step(Input::Closed(number), now_ns);
+    machine.step(Input::Exited(number, Exit::Code(0)), now_ns)
+}
+
+fn finished(effects: Vec<Effect>) -> Box<Summary> {
+    match outcome(effects) {
+        Outcome::Finished(summary) => summary,
+        other => panic!("not finished: {other:?}"),
+    }
 }
 
 fn drained(sequence: u64, planned: u64, passed: u64) -> FromWorker {
@@ -217,9 +244,7 @@ fn a_run_goes_through_its_states_in_step() {
     }
     let last = machine.step(Input::Closed(1), STARTED + 10 * S + 9);
     assert_eq!(words(&last), ["reap 1", "finish"]);
-    let Outcome::Finished(summary) = outcome(last) else {
-        panic!("not finished")
-    };
+    let summary = finished(last);
     assert_eq!((summary.account.planned, summary.account.passed), (100, 100));
     assert_eq!(summary.exit_code, Some(0));
     assert!((summary.elapsed_s - 10.000_000_007).abs() < 1e-9);
@@ -281,9 +306,7 @@ fn deadlines_of_a_stop_come_only_nearer() {
     let killed = machine.step(Input::StopRequested, ALONE + 5 * S + 1);
     assert_eq!(words(&killed), ["Notice", "kill 0"]);
     machine.step(Input::Exited(0, Exit::Signal(9)), ALONE + 6 * S);
-    let Outcome::Finished(summary) = outcome(machine.step(Input::Closed(0), ALONE + 6 * S)) else {
-        panic!("not finished")
-    };
+    let summary = finished(machine.step(Input::Closed(0), ALONE + 6 * S));
     assert_eq!(
         (summary.stop_cause, summary.exit_code),
         (Some(StopCause::SecondSignal), Some(130))
@@ -321,12 +344,7 @@ fn a_worker_that_dies_leaves_the_others_running() {
         ["worker 2 (pid 101) was killed by signal 9 (SIGKILL); what it had not told is lost"]
     );
     machine.step(Input::Message(0, drained(0, 50, 50)), STARTED + 10 * S);
-    machine.step(Input::Message(0, FromWorker::Done), STARTED + 10 * S);
-    machine.step(Input::Closed(0), STARTED + 10 * S);
-    let Outcome::Finished(summary) = outcome(machine.step(Input::Exited(0, Exit::Code(0)), STARTED + 10 * S))
-    else {
-        panic!("not finished")
-    };
+    let summary = finished(bye(&mut machine, 0, STARTED + 10 * S));
     assert_eq!(
         (
             summary.account.planned,
@@ -351,9 +369,7 @@ fn messages_written_before_death_count_though_the_exit_was_seen_first() {
     machine.step(Input::Exited(0, Exit::Code(0)), ALONE + 10 * S + 1);
     machine.step(Input::Message(0, drained(0, 100, 100)), ALONE + 10 * S + 2);
     machine.step(Input::Message(0, FromWorker::Done), ALONE + 10 * S + 3);
-    let Outcome::Finished(summary) = outcome(machine.step(Input::Closed(0), ALONE + 10 * S + 4)) else {
-        panic!("not finished")
-    };
+    let summary = finished(machine.step(Input::Closed(0), ALONE + 10 * S + 4));
     assert_eq!(
         (summary.account.lost, summary.workers[0].end),
         (0, WorkerEnd::Done)
@@ -484,13 +500,9 @@ fn figures_that_do_not_add_up_are_an_internal_error() {
     let mut machine = start(&plan, 1);
     machine.step(Input::Tick, ALONE + 10 * S);
     machine.step(Input::Message(0, drained(0, 100, 99)), ALONE + 10 * S);
-    machine.step(Input::Message(0, FromWorker::Done), ALONE + 10 * S);
-    machine.step(Input::Closed(0), ALONE + 10 * S);
-    let effects = machine.step(Input::Exited(0, Exit::Code(0)), ALONE + 10 * S);
+    let effects = bye(&mut machine, 0, ALONE + 10 * S);
     assert_eq!(words(&effects), ["reap 0", "Notice", "finish"]);
-    let Outcome::Finished(summary) = outcome(effects) else {
-        panic!("not finished")
-    };
+    let summary = finished(effects);
     assert!(summary.account.balances());
     assert_eq!(summary.account.lost, 1);
 }
@@ -548,9 +560,7 @@ fn the_loss_of_every_worker_outweighs_a_graceful_stop() {
             machine.step(Input::SpawnFailed(1, "no".into()), ALONE + 2 * S);
             last = machine.step(Input::SpawnFailed(2, "no".into()), ALONE + 2 * S);
         }
-        let Outcome::Finished(summary) = outcome(last) else {
-            panic!("not finished")
-        };
+        let summary = finished(last);
         assert_eq!(
             (summary.stop_cause, summary.exit_code),
             (Some(cause), Some(exit_code))

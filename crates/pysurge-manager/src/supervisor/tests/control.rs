@@ -2,7 +2,6 @@
 
 use super::*;
 use pysurge_core::control::{MAX_CHANGES, Standing, State as Stands};
-use pysurge_core::plan::{ClosedModel, Wait};
 use pysurge_core::schedule::{Change, Factor};
 
 /// From the statement of a change to its instant, with one worker.
@@ -104,11 +103,7 @@ fn the_end_of_the_plan_waits_for_a_pause() {
     assert_eq!(stops(&effects)[0].plan_ends_ns, ends_ns);
     assert_eq!(stops(&effects)[0].last_start_ns, ends_ns + S);
     machine.step(Input::Message(0, drained(25, 100, 59)), ends_ns);
-    machine.step(Input::Message(0, FromWorker::Done), ends_ns);
-    machine.step(Input::Closed(0), ends_ns);
-    let Outcome::Finished(summary) = outcome(machine.step(Input::Exited(0, Exit::Code(0)), ends_ns)) else {
-        panic!("not finished")
-    };
+    let summary = finished(bye(&mut machine, 0, ends_ns));
     assert_eq!(summary.account.passed, 100);
     assert_eq!(summary.stop_cause, Some(StopCause::Duration));
     assert!((summary.duration_s - 10.0).abs() < 1e-9 && (summary.paused_s - 26.0).abs() < 1e-9);
@@ -133,12 +128,7 @@ fn a_stop_between_a_statement_and_its_instant_counts_the_old_plan() {
     assert_eq!(answer.unwrap().state, Stands::Stopping);
     assert_eq!(stops(&effects)[0].plan_ends_ns, ALONE + 2 * S);
     machine.step(Input::Message(0, drained(0, 20, 20)), ALONE + 2 * S);
-    machine.step(Input::Message(0, FromWorker::Done), ALONE + 2 * S);
-    machine.step(Input::Closed(0), ALONE + 2 * S);
-    let Outcome::Finished(summary) = outcome(machine.step(Input::Exited(0, Exit::Code(0)), ALONE + 2 * S))
-    else {
-        panic!("not finished")
-    };
+    let summary = finished(bye(&mut machine, 0, ALONE + 2 * S));
     assert_eq!((summary.account.planned, summary.account.lost), (20, 0));
 }
 
@@ -260,14 +250,7 @@ fn a_number_of_iterations_ends_the_run() {
         })
     ));
 
-    let mut closed = plan(1, None);
-    closed.tests[0].iterations = Some(10);
-    closed.tests[0].model = Model::Closed(ClosedModel {
-        users: 2,
-        wait: Wait::None,
-        ramp_up_ns: 0,
-        seed: 0,
-    });
+    let closed = closed(2, Some(10));
     let mut machine = start(&closed, 2);
     let done = |ended: bool| {
         let mut snapshot = snapshot(0, 5, 5);

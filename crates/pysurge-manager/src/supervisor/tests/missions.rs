@@ -160,9 +160,7 @@ fn a_plan_is_loaded_and_no_more() {
     let effects = machine.step(Input::Message(0, told(Some(samples()), Some(60))), BEGAN);
     assert_eq!(words(&effects), ["Loaded", "Stop to 0"]);
     machine.step(Input::Message(0, FromWorker::Drained(Box::default())), BEGAN);
-    machine.step(Input::Message(0, FromWorker::Done), BEGAN);
-    machine.step(Input::Closed(0), BEGAN);
-    let outcome = outcome(machine.step(Input::Exited(0, Exit::Code(0)), BEGAN));
+    let outcome = outcome(bye(&mut machine, 0, BEGAN));
     assert_eq!(outcome.exit_code(), 0);
     let Outcome::Planned { infos, plan } = outcome else {
         panic!("{outcome:?}")

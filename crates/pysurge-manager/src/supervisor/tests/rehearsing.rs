@@ -64,9 +64,7 @@ fn nothing_is_fired_where_a_test_fails_its_rehearsal() {
     let mut last = Vec::new();
     for number in 0..2 {
         machine.step(Input::Message(number, FromWorker::Drained(Box::default())), BEGAN);
-        machine.step(Input::Message(number, FromWorker::Done), BEGAN);
-        machine.step(Input::Closed(number), BEGAN);
-        last = machine.step(Input::Exited(number, Exit::Code(0)), BEGAN);
+        last = bye(&mut machine, number, BEGAN);
     }
     let outcome = outcome(last);
     assert!(matches!(outcome, Outcome::RehearsalFailed), "{outcome:?}");
@@ -125,9 +123,7 @@ fn tests_are_collected_and_nothing_else_is_done() {
         ["Stop to 0"]
     );
     machine.step(Input::Message(0, FromWorker::Drained(Box::default())), BEGAN);
-    machine.step(Input::Message(0, FromWorker::Done), BEGAN);
-    machine.step(Input::Closed(0), BEGAN);
-    let Outcome::Collected(collected) = outcome(machine.step(Input::Exited(0, Exit::Code(0)), BEGAN)) else {
+    let Outcome::Collected(collected) = outcome(bye(&mut machine, 0, BEGAN)) else {
         panic!("not collected")
     };
     assert_eq!(collected, items);

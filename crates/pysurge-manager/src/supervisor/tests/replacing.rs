@@ -1,7 +1,6 @@
 //! Losses while the plan goes on: who is dealt what, who is started, who is given up, and what the account says in the end.
 
 use super::*;
-use pysurge_core::plan::{ClosedModel, Wait};
 use pysurge_core::summary::IncidentKind;
 use pysurge_core::wire::Frozen;
 
@@ -60,14 +59,9 @@ fn end(machine: &mut Supervisor, numbers: &[(usize, u64, u64)], now_ns: u64) -> 
     for &(number, sequence, planned) in numbers {
         let drained = drained(sequence, planned, planned);
         machine.step(Input::Message(number, drained), now_ns);
-        machine.step(Input::Message(number, FromWorker::Done), now_ns);
-        machine.step(Input::Closed(number), now_ns);
-        last = machine.step(Input::Exited(number, Exit::Code(0)), now_ns);
+        last = bye(machine, number, now_ns);
     }
-    match outcome(last) {
-        Outcome::Finished(summary) => *summary,
-        other => panic!("{other:?}"),
-    }
+    *finished(last)
 }
 
 #[test]
@@ -355,14 +349,7 @@ fn a_frozen_worker_is_replaced_and_its_stacks_are_logged() {
 
 #[test]
 fn a_number_of_iterations_is_shared_out_for_good() {
-    let mut closed = plan(1, None);
-    closed.tests[0].iterations = Some(30);
-    closed.tests[0].model = Model::Closed(ClosedModel {
-        users: 3,
-        wait: Wait::None,
-        ramp_up_ns: 0,
-        seed: 0,
-    });
+    let closed = closed(3, Some(30));
     let mut machine = start(&closed, 3);
     let started = BEGAN + 23_000_000;
     let told = |sequence, planned, news, ended, deals| {
@@ -403,13 +390,9 @@ fn a_number_of_iterations_is_shared_out_for_good() {
     for (number, sequence) in [(0, 3), (2, 2)] {
         let drained = FromWorker::Drained(Box::new(snapshot(sequence, 13, 0)));
         machine.step(Input::Message(number, drained), started + 5 * S);
-        machine.step(Input::Message(number, FromWorker::Done), started + 5 * S);
-        machine.step(Input::Closed(number), started + 5 * S);
-        last = machine.step(Input::Exited(number, Exit::Code(0)), started + 5 * S);
+        last = bye(&mut machine, number, started + 5 * S);
     }
-    let Outcome::Finished(summary) = outcome(last) else {
-        panic!("not finished")
-    };
+    let summary = finished(last);
     assert_eq!((summary.account.planned, summary.account.lost), (30, 1));
     assert_eq!(summary.stop_cause, Some(StopCause::Iterations));
 }
@@ -417,14 +400,8 @@ fn a_number_of_iterations_is_shared_out_for_good() {
 /// One that came when everything was shared out takes over from those who die later.
 #[test]
 fn one_that_came_with_nothing_to_do_takes_over_later() {
-    let mut plan = plan(2, None);
-    plan.tests[0].iterations = Some(30);
-    plan.tests[0].model = Model::Closed(ClosedModel {
-        users: 2,
-        wait: Wait::None,
-        ramp_up_ns: 0,
-        seed: 0,
-    });
+    let mut plan = closed(2, Some(30));
+    plan.tests.push(super::plan(1, None).tests.remove(0));
     let mut machine = start(&plan, 2);
     let ration = |effects: &[Effect], of: usize| {
         effects.iter().find_map(|effect| match effect {
@@ -448,14 +425,7 @@ fn one_that_came_with_nothing_to_do_takes_over_later() {
 
 #[test]
 fn a_number_of_iterations_waits_for_the_one_that_comes() {
-    let mut closed = plan(1, None);
-    closed.tests[0].iterations = Some(30);
-    closed.tests[0].model = Model::Closed(ClosedModel {
-        users: 3,
-        wait: Wait::None,
-        ramp_up_ns: 0,
-        seed: 0,
-    });
+    let closed = closed(3, Some(30));
     let mut machine = start(&closed, 1);
     machine.step(Input::Message(0, measured(0, 5, 4)), ALONE + S);
     let effects = die(&mut machine, 0, ALONE + 2 * S);
@@ -484,12 +454,7 @@ fn a_number_of_iterations_waits_for_the_one_that_comes() {
         Input::Message(1, FromWorker::Drained(Box::new(last))),
         ALONE + 6 * S,
     );
-    machine.step(Input::Message(1, FromWorker::Done), ALONE + 6 * S);
-    machine.step(Input::Closed(1), ALONE + 6 * S);
-    let Outcome::Finished(summary) = outcome(machine.step(Input::Exited(1, Exit::Code(0)), ALONE + 6 * S))
-    else {
-        panic!("not finished")
-    };
+    let summary = finished(bye(&mut machine, 1, ALONE + 6 * S));
     assert_eq!(
         (
             summary.account.planned,
@@ -502,13 +467,7 @@ fn a_number_of_iterations_waits_for_the_one_that_comes() {
 
 #[test]
 fn users_go_over_with_numbers_of_their_own() {
-    let mut closed = plan(1, None);
-    closed.tests[0].model = Model::Closed(ClosedModel {
-        users: 4,
-        wait: Wait::None,
-        ramp_up_ns: 0,
-        seed: 0,
-    });
+    let closed = closed(4, None);
     let mut machine = start(&closed, 2);
     machine.step(Input::Message(0, measured(0, 100, 100)), STARTED + S);
     let lots = |effects: &[Effect]| -> Vec<(usize, u32, u32, u64)> {
