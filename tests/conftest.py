@@ -1,5 +1,6 @@
 """Fixtures of the black-box tests: each test gets an empty project folder and ends all that it starts."""
 
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,6 +9,11 @@ from typing import Any
 import pytest
 from scripts import script
 from support import Launcher, Target
+
+# Whoever ignores SIGHUP (nohup) hands that down to all that is started here, and some tests are about SIGHUP. A handler is not
+# handed down.
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, lambda _number, _frame: None)
 
 
 @pytest.fixture

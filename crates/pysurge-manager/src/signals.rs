@@ -1,7 +1,8 @@
 //! Requests to stop: from the host of this library as a count, from signals as bytes in a socket that the shell polls.
 //!
 //! A signal handler cannot be taken out again without unsafe code, so signals are caught from the process's first run on that
-//! asks for them. Between runs, a signal whose disposition was the default before does the default.
+//! asks for them. Between runs, a signal whose disposition was the default before does the default, where a command does not
+//! [hold](hold_stops) it for a moment.
 
 use crate::outcome::ManagerError;
 use signal_hook::SigId;
@@ -9,7 +10,8 @@ use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP};
 use std::io::Read;
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Once, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, Once, OnceLock, PoisonError};
+use std::time::Duration;
 
 /// Asks a run to stop, from any thread: the first request stops it gracefully, the second skips the grace period, the
 /// third kills the workers. Clones ask the same run; each run wants one of its own. Requests made before the run wait for it.
@@ -30,10 +32,23 @@ impl StopRequests {
     }
 }
 
+/// How long stop signals do nothing after a run of a command that [holds](hold_stops) them: its report is being written, and whoever goes on
+/// pressing Ctrl+C means the run. Later they end what hangs.
+const HELD: Duration = Duration::from_secs(3);
+
+/// Has SIGINT and SIGTERM do nothing for three seconds after each run of this process that listens to them. For a command that ends with its
+/// run.
+pub fn hold_stops() {
+    STOPS.is_held.store(true, Ordering::SeqCst);
+}
+
 /// Signals that are listened to together, while a run wants them.
 #[derive(Debug)]
 pub(crate) struct Group {
     signals: &'static [i32],
+    is_held: AtomicBool,
+    /// Runs that have listened so far.
+    runs: Mutex<u64>,
     /// True while no run listens; handlers of default signals then do the default.
     idle: OnceLock<Arc<AtomicBool>>,
     /// Whether the first of them was ignored before the first run.
@@ -53,8 +68,33 @@ impl Group {
     const fn of(signals: &'static [i32]) -> Self {
         Self {
             signals,
+            is_held: AtomicBool::new(false),
+            runs: Mutex::new(0),
             idle: OnceLock::new(),
             ignored: OnceLock::new(),
+        }
+    }
+
+    fn runs(&self) -> MutexGuard<'_, u64> {
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// No run listens any more.
+    fn rest(&'static self, idle: &'static AtomicBool) {
+        if !self.is_held.load(Ordering::SeqCst) {
+            idle.store(true, Ordering::SeqCst);
+            return;
+        }
+        let ended = *self.runs();
+        let later = move || {
+            std::thread::sleep(HELD);
+            let runs = self.runs();
+            if *runs == ended {
+                idle.store(true, Ordering::SeqCst);
+            }
+        };
+        if std::thread::Builder::new().spawn(later).is_err() {
+            idle.store(true, Ordering::SeqCst);
         }
     }
 
@@ -89,6 +129,7 @@ impl Group {
         socket.set_nonblocking(true)?;
         let mut listener = SignalListener {
             socket,
+            group: self,
             idle,
             registered: Vec::new(),
         };
@@ -96,6 +137,8 @@ impl Group {
             let id = signal_hook::low_level::pipe::register(signal, writer.try_clone()?)?;
             listener.registered.push(id);
         }
+        let mut runs = self.runs();
+        *runs += 1;
         idle.store(false, Ordering::SeqCst);
         Ok(listener)
     }
@@ -118,6 +161,7 @@ pub(crate) fn outlive_the_terminal() {
 pub(crate) struct SignalListener {
     /// One byte arrives per signal.
     pub(crate) socket: UnixStream,
+    group: &'static Group,
     idle: &'static AtomicBool,
     registered: Vec<SigId>,
 }
@@ -132,7 +176,7 @@ impl SignalListener {
 
 impl Drop for SignalListener {
     fn drop(&mut self) {
-        self.idle.store(true, Ordering::SeqCst);
+        self.group.rest(self.idle);
         for id in self.registered.drain(..) {
             signal_hook::low_level::unregister(id);
         }

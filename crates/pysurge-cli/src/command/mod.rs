@@ -26,14 +26,18 @@ pub(crate) use runs::RunError;
 use crate::args::{self, Invocation};
 use crate::error::{CliError, EXIT_INTERNAL};
 use crate::style::{ERROR, paint, wants_color};
-use crate::world::World;
+use crate::world::{StopSignals, World};
 use clap::error::ErrorKind;
 use pysurge_config::Config;
+use pysurge_manager::hold_stops;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Runs the command that `world.args` names, on this thread, and gives its exit code. Errors are shown on
 /// standard error; a panic, which is a bug, is caught and told as an internal error.
 pub fn run(mut world: World) -> u8 {
+    if matches!(world.signals, StopSignals::Process) {
+        hold_stops();
+    }
     guarded(&mut world, |world| {
         match args::parse(&world.args, world.columns) {
             Ok(invocation) => dispatch(invocation, world),
