@@ -13,8 +13,8 @@ RUST_SOURCES   := $(shell find crates -name '*.rs' -o -name Cargo.toml) Cargo.to
 PYTHON_SOURCES := $(shell find python -name '*.py' -o -name '*.pyi' -o -name '*.yml') pyproject.toml
 
 # Tests that say nothing of when something happens: they may run beside each other. (One of test_worker.py logs what xdist cannot send.)
-SIDE_BY_SIDE := $(filter-out tests/unit/test_worker.py,$(wildcard tests/unit/test_*.py)) $(patsubst %,tests/test_%.py,classic data errors hostile_code hostile_input \
-  library library_workers open_source_suites other_versions plan prints pytest_load rehearsal targets trace)
+SIDE_BY_SIDE := $(filter-out tests/unit/test_worker.py,$(wildcard tests/unit/test_*.py)) $(patsubst %,tests/test_%.py,access classic crash_safe data errors hostile_code \
+  hostile_input library library_workers open_source_suites other_versions outside_trouble plan prints pytest_load rehearsal targets trace)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-slow test-rust soak fuzz test-python test-pythons lint bench bench-peers wheel pictures clean tools

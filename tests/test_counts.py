@@ -155,13 +155,11 @@ from pysurge import TestCase
 
 
 class Slow(TestCase):
-    max_duration = 0.01
-
     def run(self):
         time.sleep(0.5)
 """
     # Two threads can start four a second and are asked for twenty: the waiting is in the figures.
-    files = {"slow.py": module, "c.yml": config(("slow.Slow", 20))}
+    files = {"slow.py": module, "c.yml": config({"test_class": "slow.Slow", "rate": 20, "max_threads": 2})}
     done = run_pysurge("run c.yml -d 1s --workers 1", files)
     test = summary(tmp_path)["tests"][0]
     assert test["account"]["planned"] == 20

@@ -271,7 +271,7 @@ def interrupt():
     os.kill(os.getpid(), signal.SIGINT)
 threading.Thread(target=interrupt).start()
 outcome = shell.run_cell("slow = pysurge.run(Cell, rate=50, duration=60)")
-assert isinstance(outcome.error_in_exec, KeyboardInterrupt), outcome
+assert isinstance(outcome.error_in_exec, KeyboardInterrupt), (outcome, str(shell.user_ns.get("slow")))
 outcome = shell.run_cell("assert pysurge.last_result().passed > 0; pysurge.last_result().stop_cause")
 assert outcome.result == "signal", outcome
 assert signal.getsignal(signal.SIGINT) is before
