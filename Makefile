@@ -10,14 +10,16 @@ WHEELS := target/wheels
 FUZZ_SECONDS ?= 60
 
 RUST_SOURCES   := $(shell find crates -name '*.rs' -o -name Cargo.toml) Cargo.toml Cargo.lock
+WEB_SOURCES    := $(shell find web -path web/node_modules -prune -o -type f -print)
 PYTHON_SOURCES := $(shell find python -name '*.py' -o -name '*.pyi' -o -name '*.yml') pyproject.toml
 
 # Tests that say nothing of when something happens: they may run beside each other. (One of test_worker.py logs what xdist cannot send.)
 SIDE_BY_SIDE := $(filter-out tests/unit/test_worker.py,$(wildcard tests/unit/test_*.py)) $(patsubst %,tests/test_%.py,access classic crash_safe data errors hostile_code \
-  hostile_input library library_workers open_source_suites other_versions outside_trouble plan prints pytest_load rehearsal targets trace)
+  hostile_input library library_workers measures open_source_suites other_versions output outside_trouble plan prints pytest_load \
+  rehearsal report_page startup targets trace)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-rust soak fuzz test-python test-pythons lint bench bench-peers wheel pictures clean tools
+.PHONY: help demo test test-slow test-rust soak fuzz test-python test-pythons lint bench bench-peers wheel pictures screenshots clean tools
 .DELETE_ON_ERROR:
 
 help: ## list the commands
@@ -28,11 +30,12 @@ demo: $(STAMPS)/installed ## build and install into .venv, then run the demo: un
 
 test: lint test-rust test-python ## everything that decides whether a change may land
 
-lint: tools $(STAMPS)/dev ## formatting, clippy, ruff
+lint: tools $(STAMPS)/dev $(STAMPS)/web ## formatting, clippy, ruff, the types of the page
 	cargo fmt --all --check
 	PYO3_PYTHON=$(CURDIR)/$(BIN)/python cargo clippy --locked --workspace --all-targets --quiet -- -D warnings
-	$(BIN)/ruff format --check --quiet python tests benches examples
-	$(BIN)/ruff check --quiet python tests benches examples
+	$(BIN)/ruff format --check --quiet python tests benches examples docs/images
+	$(BIN)/ruff check --quiet python tests benches examples docs/images
+	cd web && npm run --silent check
 
 test-rust: tools ## the tests of the crates
 	cargo test --locked --workspace --exclude pysurge-py --quiet
@@ -72,6 +75,9 @@ pictures: $(STAMPS)/installed ## draw the pictures of the documentation anew
 	cd examples/loads && for load in *.yml; do \
 	  $(CURDIR)/$(BIN)/pysurge plan $$load --workers 2 --svg $(CURDIR)/docs/images/$${load%.yml}.svg; done
 
+screenshots: $(STAMPS)/installed $(STAMPS)/dev ## take the pictures of pages anew; needs Chromium
+	$(BIN)/python docs/images/screenshots.py
+
 wheel: $(STAMPS)/wheel ## build the wheel into target/wheels
 
 clean: ## remove what was built
@@ -81,6 +87,7 @@ clean: ## remove what was built
 tools:
 	@command -v cargo >/dev/null || { echo "make: cargo is missing; install Rust 1.88 or newer (https://rustup.rs)" >&2; exit 1; }
 	@command -v cc >/dev/null || { echo "make: a C linker (cc) is missing; install gcc or clang" >&2; exit 1; }
+	@command -v npm >/dev/null || { echo "make: npm is missing; install Node.js 20 or newer with npm (https://nodejs.org)" >&2; exit 1; }
 	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is missing; install CPython 3.10 or newer, or say make PYTHON=/path/to/python" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 	  { echo "make: $(PYTHON) is older than 3.10; say make PYTHON=/path/to/python" >&2; exit 1; }
@@ -103,7 +110,11 @@ $(STAMPS)/bench: requirements/bench.txt $(STAMPS)/venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/bench.txt
 	@touch $@
 
-$(STAMPS)/wheel: $(RUST_SOURCES) $(PYTHON_SOURCES) $(STAMPS)/maturin
+$(STAMPS)/web: web/package.json web/package-lock.json | tools
+	cd web && npm ci --no-audit --no-fund --loglevel=error
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/wheel: $(RUST_SOURCES) $(WEB_SOURCES) $(PYTHON_SOURCES) $(STAMPS)/maturin
 	rm -rf $(WHEELS)
 	$(BIN)/maturin build --release --locked --quiet --interpreter $(BIN)/python --out $(WHEELS)
 	@touch $@

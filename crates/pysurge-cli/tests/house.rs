@@ -87,7 +87,7 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
         if path.is_dir() && !is_made {
             sources(&path, found);
         } else if path.extension().is_some_and(|extension| {
-            ["rs", "py", "ts", "js", "css"]
+            ["rs", "py", "ts", "tsx", "mjs", "css"]
                 .iter()
                 .any(|known| extension == *known)
         }) {
