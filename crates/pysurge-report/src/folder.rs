@@ -1,5 +1,5 @@
-//! A run's folder: `config.yml` at once, `run.log` and `timeseries.csv` as it goes, `summary.json` once a second and at the end; and until
-//! then a journal, from which all is rebuilt where the manager was killed. It is this user's alone. Trouble with the disk never stops the
+//! A run's folder: `config.yml` at once, `run.log` and `timeseries.csv` as it goes, `summary.json` once a second and at the end, `report.html`
+//! then; and until then a journal, from which all is rebuilt where the manager was killed. It is this user's alone. Trouble with the disk never stops the
 //! run; the first is told when it happens, and at the end.
 
 use crate::changes::Follower;
@@ -9,18 +9,22 @@ use crate::fanout::Sink;
 use crate::journal::{JOURNAL, JournalWriter};
 use crate::line;
 use crate::naming::TestNames;
+use crate::page::{REPORT, report_html};
 use crate::private;
 use crate::text::plural;
-use crate::timeseries::{self, TimeSeries};
+use crate::timeseries::{self, TIMESERIES, TimeSeries};
 use pysurge_core::event::{RunEvent, StopReason, Stream};
 use pysurge_core::harmless::{Colours, harmless, harmless_lines};
 use pysurge_core::summary::{MetricFigures, Summary};
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 /// The file with all that is known of a run.
 pub const SUMMARY: &str = "summary.json";
+
+/// The file with the config as read.
+const CONFIG: &str = "config.yml";
 
 /// Lines of user code go to `run.log` until it has this size: a run of days must not fill the disk.
 const MAX_LOG_BYTES: u64 = 1 << 30;
@@ -97,7 +101,7 @@ impl RunFolder {
     /// Keeps a run in the folder `path`, which is there and empty.
     pub fn fill(path: &Path, config_yaml: &str, clock: LocalClock) -> Result<Self, ReportError> {
         let failed = |path: PathBuf| move |source| ReportError::File { path, source };
-        let config = path.join("config.yml");
+        let config = path.join(CONFIG);
         private::make_file(&config)
             .and_then(|mut file| {
                 file.write_all(config_yaml.as_bytes())
@@ -168,7 +172,8 @@ impl RunFolder {
             // What stands there is the result all the same.
             Err(_) => self.journal.checkpoint(&summary),
         };
-        for result in [logged, written, removed] {
+        let shown = write_report(&self.path, &summary);
+        for result in [logged, written, removed, shown] {
             self.remember(result);
         }
     }
@@ -305,6 +310,13 @@ impl Sink for RunFolder {
             .take()
             .map_or(Ok(()), |error| Err(io::Error::other(self.cannot_write(&error))))
     }
+}
+
+/// Writes the page of a run that is over into its folder, from what is there; a series or a config that is not is left out.
+pub fn write_report(folder: &Path, summary: &Summary) -> io::Result<()> {
+    let text = |name: &str| fs::read_to_string(folder.join(name)).unwrap_or_default();
+    let page = report_html(summary, &text(TIMESERIES), &text(CONFIG));
+    private::replace_file(&folder.join(REPORT), page.as_bytes(), false)
 }
 
 fn stopping(reason: StopReason) -> &'static str {

@@ -21,6 +21,7 @@ use crate::limiter::Limiter;
 use crate::line;
 use crate::live::{Live, SharedWriter};
 use crate::opening;
+use crate::page::REPORT;
 use crate::progress::{self, Standing};
 use crate::rehearsal::{self, Rehearsals};
 use crate::report;
@@ -449,8 +450,10 @@ impl Terminal {
         let style = self.stdout_style();
         let report = report::render(summary, &style);
         self.out(report.trim_end())?;
+        let page = self.options.results.as_ref().map(|folder| folder.join(REPORT));
         let kept = [
             ("results", &self.options.results),
+            ("report", &page),
             ("samples", &self.options.samples),
         ];
         let kept: Vec<String> = kept

@@ -152,7 +152,16 @@ fn everything_is_on_disk_as_the_run_goes() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     files.sort();
-    assert_eq!(files, ["config.yml", "run.log", "summary.json", "timeseries.csv"]);
+    assert_eq!(
+        files,
+        [
+            "config.yml",
+            "report.html",
+            "run.log",
+            "summary.json",
+            "timeseries.csv"
+        ]
+    );
 }
 
 /// A second of two tests, the second of which has everything that a test can tell.

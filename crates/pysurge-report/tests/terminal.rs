@@ -686,9 +686,10 @@ fn files_that_were_kept_are_named_below_the_report() {
     let (sink, stdout, _) = terminal(|options| options.samples = Some("out/samples.csv".into()));
     play(sink, &[RunEvent::Finished(Box::new(sample::nothing()))]);
     assert!(
-        stdout
-            .text()
-            .ends_with("\n\nresults: pysurge-results/20180914-185137-demo\nsamples: out/samples.csv\n"),
+        stdout.text().ends_with(
+            "\n\nresults: pysurge-results/20180914-185137-demo\n\
+                 report: pysurge-results/20180914-185137-demo/report.html\nsamples: out/samples.csv\n"
+        ),
         "{}",
         stdout.text()
     );

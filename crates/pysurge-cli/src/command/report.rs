@@ -1,5 +1,5 @@
-//! `pysurge report`: the report of a run from its folder. Where its manager was killed, the run's files are rebuilt from the journal first; a
-//! run that is over, or that goes on, is shown and never touched.
+//! `pysurge report`: the report of a run from its folder, and its `report.html` made anew. Where its manager was killed, the run's files are
+//! rebuilt from the journal first; of a run that is over, or that goes on, no other file is ever touched.
 
 use super::fire::{open, show_unwritten};
 use super::runs::{self, RunError};
@@ -10,7 +10,7 @@ use crate::world::World;
 use pysurge_core::harmless::harmless;
 use pysurge_core::summary::{Status, Summary};
 use pysurge_report::journal::{self, Held, JOURNAL, Kept};
-use pysurge_report::{JunitFile, SUMMARY, Style, junit, report as text, summary_json};
+use pysurge_report::{JunitFile, REPORT, SUMMARY, Style, junit, report as text, summary_json, write_report};
 use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -35,10 +35,18 @@ pub(super) fn report(args: &ReportArgs, world: &mut World) -> Result<u8, CliErro
     let shown = folder_of(&args.folder);
     let path = world.cwd.join(&shown);
     let file = open(args.junit.as_deref(), JunitFile::create, world).map_err(CliError::Junit)?;
-    let found = find(&Place {
+    let mut found = find(&Place {
         shown: shown.clone(),
         path: &path,
     })?;
+    let page = shown.join(REPORT);
+    if found.summary.status != Status::Running
+        && let Err(error) = write_report(&path, &found.summary)
+    {
+        found
+            .notes
+            .push(format!("cannot write {}: {error}", page.display()));
+    }
     for note in &found.notes {
         let _ = world.stderr.tell(&format!("{note}\n"));
     }
@@ -81,6 +89,10 @@ fn in_words(summary: &Summary, shown: &Path, path: &Path, world: &World) -> Stri
     };
     let mut printed = text::render(summary, &style);
     let _ = writeln!(printed, "\nresults: {}", harmless(&shown.to_string_lossy()));
+    let page = shown.join(REPORT);
+    if path.join(REPORT).is_file() {
+        let _ = writeln!(printed, "report: {}", harmless(&page.to_string_lossy()));
+    }
     let is_comparable = matches!(summary.status, Status::Finished | Status::Killed);
     if let Some(command) = runs::comparison(path, &world.cwd).filter(|_| is_comparable) {
         let _ = writeln!(printed, "compare: {}", harmless(&command));
