@@ -77,7 +77,8 @@ def test_the_report_says_everything_on_stdout(run_pysurge, tmp_path):
     assert failures.count("nobody knows") <= 3, "and one message and traceback"
     assert slowest.count("nobody knows") <= 3, "and beside the slowest iterations"
     assert re.search(r'File "\S*cases\.py", line \d+, in run', report)
-    assert report.endswith(f"results: {run_folder(tmp_path).relative_to(tmp_path)}\n")
+    folder = run_folder(tmp_path).relative_to(tmp_path)
+    assert report.endswith(f"results: {folder}\nreport: {folder}/report.html\n")
 
 
 def test_progress_and_diagnostics_go_to_stderr(run_pysurge):
@@ -172,7 +173,13 @@ def test_the_run_folder_has_summary_log_and_config(run_pysurge, tmp_path):
     done = run_pysurge("run load.yml -d 1s", project("Quick", "Failing"))
     folder = run_folder(tmp_path)
     assert re.fullmatch(r"\d{8}-\d{6}-load", folder.name)
-    assert sorted(path.name for path in folder.iterdir()) == ["config.yml", "run.log", "summary.json", "timeseries.csv"]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "config.yml",
+        "report.html",
+        "run.log",
+        "summary.json",
+        "timeseries.csv",
+    ]
     result = summary(tmp_path)
     assert (result["status"], result["stop_cause"], result["exit_code"]) == ("finished", "duration", done.returncode)
     assert (result["name"], result["schema_version"]) == ("load", 1)
