@@ -21,6 +21,7 @@ pub mod measure;
 mod mix;
 pub mod plan;
 pub mod rate;
+pub mod recent;
 pub mod replay;
 pub mod rows;
 pub mod schedule;
