@@ -21,4 +21,5 @@ mod world;
 pub use command::{LibraryOutcome, LibraryResult, LibraryRun, SeriesLine, run_library, series_of};
 pub use command::{run, run_config};
 pub use pysurge_manager::StopRequests;
+pub use pysurge_report::Size;
 pub use world::{Output, StopSignals, World};

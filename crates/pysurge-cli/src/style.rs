@@ -23,6 +23,22 @@ pub(crate) fn wants_color(world: &World, stream: &Output) -> bool {
     stream.is_terminal() && !forbidden
 }
 
+/// Whether standard error is a terminal that can be drawn on.
+pub(crate) fn can_draw(world: &World) -> bool {
+    world.stderr.is_terminal() && world.set_var("TERM") != Some("dumb")
+}
+
+/// Whether the terminal shows more than ASCII: so it is taken to do, unless the locale names another encoding than UTF-8.
+pub(crate) fn shows_unicode(world: &World) -> bool {
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
+        .iter()
+        .find_map(|name| world.set_var(name));
+    let encoding = locale
+        .and_then(|locale| locale.split_once('.'))
+        .map(|(_, encoding)| encoding);
+    encoding.is_none_or(|encoding| encoding.to_ascii_lowercase().replace('-', "").starts_with("utf8"))
+}
+
 /// The colours of `--help` and of usage errors.
 pub(crate) const HELP_STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -54,6 +70,27 @@ pub(crate) fn paint(word: &str, style: Style, color: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_terminal_is_taken_to_show_what_its_locale_can() {
+        for (env, unicode) in [
+            (&[][..], true),
+            (&[("LANG", "C")], true),
+            (&[("LANG", "de_DE.UTF-8")], true),
+            (&[("LANG", "de_DE.utf8@euro")], true),
+            (&[("LANG", "de_DE.ISO-8859-15")], false),
+            (&[("LANG", "de_DE.UTF-8"), ("LC_ALL", "ja_JP.eucJP")], false),
+            (&[("LC_ALL", ""), ("LANG", "C.UTF-8")], true),
+        ] {
+            let stream = || Output::new(std::io::sink(), true);
+            let mut world = World::new(["pysurge"], stream(), stream());
+            world.env = env.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();
+            assert_eq!(shows_unicode(&world), unicode, "{env:?}");
+            assert!(can_draw(&world));
+            world.env.insert("TERM".into(), "dumb".into());
+            assert!(!can_draw(&world));
+        }
+    }
 
     #[test]
     fn colours_follow_the_conventions() {

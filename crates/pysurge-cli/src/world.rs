@@ -3,6 +3,7 @@
 use crate::clock;
 use pysurge_core::harmless::{Colours, harmless_lines};
 use pysurge_manager::StopRequests;
+use pysurge_report::Size;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
@@ -24,8 +25,10 @@ pub struct World {
     pub stdout: Output,
     /// Standard error: progress, notices, errors.
     pub stderr: Output,
-    /// Columns of the terminal, where there is one.
+    /// Columns of the terminal at the start, where there is one.
     pub columns: Option<u16>,
+    /// How large the terminal of standard error is now; `None` where there is none, or another process has it.
+    pub size: fn() -> Option<Size>,
     /// The interpreter that workers are started with: `sys.executable`.
     pub python: PathBuf,
     /// Whether that interpreter runs without a GIL: one worker then keeps every core busy.
@@ -57,6 +60,7 @@ impl World {
             stdout,
             stderr,
             columns: None,
+            size: || None,
             python: PathBuf::from("python3"),
             free_threaded: false,
             cpus: 2,

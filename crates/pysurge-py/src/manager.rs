@@ -6,11 +6,12 @@ use crate::values::from_python;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
-use pysurge_cli::{LibraryOutcome, LibraryRun, Output, StopRequests, StopSignals, World};
+use pysurge_cli::{LibraryOutcome, LibraryRun, Output, Size, StopRequests, StopSignals, World};
 use pysurge_config::Config;
 use pysurge_core::plan::Plan;
 use rustix::fs::{Mode, OFlags};
-use rustix::termios::{isatty, tcgetwinsize};
+use rustix::process::getpgrp;
+use rustix::termios::{isatty, tcgetpgrp, tcgetwinsize};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::Read;
@@ -248,6 +249,20 @@ fn fill_standard_streams() {
     }
 }
 
+/// How large the terminal of standard error is; `None` while a shell has it, because the run was sent to the background.
+fn terminal_size() -> Option<Size> {
+    let stderr = std::io::stderr();
+    // Where it is not the terminal that rules this process, nobody can send the process to its background.
+    if tcgetpgrp(&stderr).is_ok_and(|group| group != getpgrp()) {
+        return None;
+    }
+    let size = tcgetwinsize(&stderr).ok()?;
+    (size.ws_col > 0 && size.ws_row > 0).then_some(Size {
+        columns: size.ws_col,
+        rows: size.ws_row,
+    })
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "this is where the process's own world is taken in"
@@ -270,6 +285,7 @@ fn world(args: Vec<OsString>, python: PathBuf, demo: PathBuf, free_threaded: boo
             .flatten()
             .map(|size| size.ws_col)
             .find(|columns| *columns > 0),
+        size: terminal_size,
         python,
         free_threaded,
         cpus,

@@ -97,12 +97,14 @@ impl Grid<'_> {
     }
 }
 
-fn push_right(line: &mut String, text: &str, columns: usize) {
+/// Adds a text at the right end of so many columns.
+pub(crate) fn push_right(line: &mut String, text: &str, columns: usize) {
     line.extend(std::iter::repeat_n(' ', columns.saturating_sub(width(text))));
     line.push_str(text);
 }
 
-fn pad(text: &str, columns: usize) -> String {
+/// The text in so many columns, at their left.
+pub(crate) fn pad(text: &str, columns: usize) -> String {
     let mut padded = text.to_owned();
     padded.extend(std::iter::repeat_n(' ', columns.saturating_sub(width(text))));
     padded

@@ -27,7 +27,6 @@ mod outfile;
 mod page;
 pub mod plan;
 mod private;
-mod progress;
 mod rehearsal;
 pub mod report;
 mod samples;
@@ -46,6 +45,7 @@ pub use find_max::{FindMax, LevelRecord, LevelSink, Screen, ScreenOptions, Watch
 pub use find_max::{find_max_json, find_max_schema, find_max_svg, find_max_text};
 pub use folder::{ReportError, RunFolder, SUMMARY, summary_json, write_report};
 pub use junit::{JunitFile, junit, junit_not_fired};
+pub use live::{Curtain, Measure, Size};
 pub use page::{REPORT, report_html};
 pub use plan::{plan_json, plan_svg, plan_text};
 pub use private::{make_folder, replace_file};

@@ -12,8 +12,6 @@ use pysurge_core::wire::TestInfo;
 pub(crate) struct Opening {
     /// `2 tests, 2 workers, 15/s in all, for 1m00s; Ctrl+C to stop early`.
     pub(crate) line: String,
-    /// Whether it is known when the plan ends.
-    pub(crate) has_end: bool,
     /// Users of the closed tests.
     pub(crate) users: u64,
 }
@@ -34,13 +32,11 @@ impl Opening {
         } else {
             format!("{running} of {}", plural(as_u64(in_config), "test"))
         };
-        let (until, has_end) = until(told);
         let mut pieces = vec![tests, plural(u64::from(told.workers), "worker")];
         pieces.extend(load(told));
-        pieces.push(until);
+        pieces.push(until(told));
         Self {
             line: pieces.join(", "),
-            has_end,
             users: told.totals().users.unwrap_or(0),
         }
     }
@@ -77,18 +73,18 @@ fn about(a: f64, b: f64) -> bool {
     (a - b).abs() <= 1e-6 * b.abs()
 }
 
-fn until(told: &Forecast) -> (String, bool) {
+fn until(told: &Forecast) -> String {
     const EARLY: &str = "; Ctrl+C to stop early";
     let ends: Option<Vec<u64>> = told.tests.iter().map(|test| test.end_ns).collect();
     if let Some(end_ns) = ends.and_then(|ends| ends.into_iter().max()) {
         #[expect(clippy::cast_precision_loss, reason = "shown in seconds")]
         let seconds = end_ns as f64 / 1e9;
-        return (format!("for {}{EARLY}", run_time(seconds)), true);
+        return format!("for {}{EARLY}", run_time(seconds));
     }
     match told.totals().planned {
-        Planned::Exactly(1) => (format!("until 1 iteration is done{EARLY}"), false),
-        Planned::Exactly(n) => (format!("until {} iterations are done{EARLY}", count(n)), false),
-        Planned::AtMost(_) | Planned::Unknown => ("until Ctrl+C".to_owned(), false),
+        Planned::Exactly(1) => format!("until 1 iteration is done{EARLY}"),
+        Planned::Exactly(n) => format!("until {} iterations are done{EARLY}", count(n)),
+        Planned::AtMost(_) | Planned::Unknown => "until Ctrl+C".to_owned(),
     }
 }
 

@@ -40,6 +40,8 @@ pub(crate) fn duration_ns(measures: &Measures) -> Option<u64> {
 /// The rehearsal before a run, as it goes on.
 #[derive(Debug, Default)]
 pub(crate) struct Rehearsals {
+    /// Tests that ended, one way or the other.
+    done: u64,
     /// Tests that passed.
     passed: u64,
     /// The longest of their iterations.
@@ -55,12 +57,18 @@ impl Rehearsals {
         measures: &Measures,
         style: Style,
     ) -> Vec<String> {
+        self.done += 1;
         if measures.failed > 0 {
             return lines(label, summary, measures, None, style);
         }
         self.passed += 1;
         self.longest_ns = self.longest_ns.max(duration_ns(measures));
         Vec::new()
+    }
+
+    /// How many tests ended so far.
+    pub(crate) fn count(&self) -> u64 {
+        self.done
     }
 
     /// `rehearsed 3 tests, the longest took 12 ms`; `None` where none was.

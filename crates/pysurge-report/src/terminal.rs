@@ -8,7 +8,7 @@
 //!
 //! Lines of user code beyond so many a second are held back where somebody watches or a `run.log` has them anyway; how many is told.
 //! `debug` shows records below `INFO` too; `classic` writes the report of 1.0.1 in front of the new one.
-//! On a terminal progress is one line, below all else; elsewhere a plain line every ten seconds.
+//! On a terminal progress is a block of lines below all else, see [`crate::live`]; elsewhere a plain line every ten seconds.
 //! Whatever comes, nothing but colours gets to a terminal as control sequences; see [`pysurge_core::harmless`].
 //! Trouble with standard error is ignored: nobody is left to be told. After trouble with standard output nothing more is written there, and
 //! the rest goes on; only a reader who has gone (`| head`, a terminal that hung up) is no trouble.
@@ -19,10 +19,11 @@ use crate::clock::LocalClock;
 use crate::fanout::Sink;
 use crate::limiter::Limiter;
 use crate::line;
-use crate::live::{Live, SharedWriter};
+use crate::live::progress::{self, Standing};
+use crate::live::view::{View, has_room};
+use crate::live::{Block, Curtain, Measure, Waiting};
 use crate::opening;
 use crate::page::REPORT;
-use crate::progress::{self, Standing};
 use crate::rehearsal::{self, Rehearsals};
 use crate::report;
 use crate::style::{DEFAULT_COLUMNS, Paint, Style};
@@ -31,12 +32,14 @@ use pysurge_core::event::{Actor, RunEvent, Severity, StopReason, Stream};
 use pysurge_core::forecast::forecast;
 use pysurge_core::harmless::{Colours, harmless, harmless_lines};
 use pysurge_core::plan::Plan;
+use pysurge_core::recent::{Lately, Recent};
 use pysurge_core::schedule::{Change, Stripe};
 use pysurge_core::summary::Summary;
 use pysurge_core::wire::{Rehearsed, StartupError, TestInfo};
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Seconds between two progress lines where standard error is no terminal.
 const PLAIN_INTERVAL_S: f64 = 10.0;
@@ -44,7 +47,7 @@ const PLAIN_INTERVAL_S: f64 = 10.0;
 /// Lines for standard output are gathered up to so many bytes while more are waiting.
 const MAX_PENDING_BYTES: usize = 64 * 1024;
 
-/// What can be pressed while a run goes on.
+/// What can be pressed while a run goes on, where the block has no room to say so.
 const KEYS: &str = "keys: p pause, + - rates, s stop, h help";
 
 /// Where the terminal sink writes and how.
@@ -59,13 +62,17 @@ pub struct TerminalOptions {
     pub stderr: Box<dyn Write + Send>,
     /// Whether standard output is a terminal.
     pub stdout_is_tty: bool,
-    /// Whether standard error is a terminal.
+    /// Whether standard error is a terminal that can be drawn on.
     pub stderr_is_tty: bool,
+    /// How large that terminal is, asked before whatever is drawn.
+    pub size: Measure,
+    /// Whether it shows more than ASCII.
+    pub unicode: bool,
     /// Whether standard output has colours.
     pub color_stdout: bool,
     /// Whether standard error has colours.
     pub color_stderr: bool,
-    /// Width of the terminal; 80 where nobody knows.
+    /// Width of the terminal at the start; 80 where nobody knows.
     pub columns: Option<u16>,
     /// Only the report, warnings and errors.
     pub quiet: bool,
@@ -90,9 +97,7 @@ pub struct TerminalOptions {
 /// The sink that a user watches.
 pub struct Terminal {
     options: TerminalOptions,
-    stderr: SharedWriter,
-    columns: u16,
-    live: Option<Live>,
+    block: Block,
     pending: String,
     wrote_stdout: bool,
     /// Nothing more is written to standard output.
@@ -105,7 +110,9 @@ pub struct Terminal {
     started: Option<Start>,
     standing: Standing,
     changes: Follower,
-    /// What the progress line shows.
+    recent: Recent,
+    lately: Lately,
+    /// What the block shows.
     shown: Option<Summary>,
     next_plain_s: f64,
     startup_errors: BTreeSet<(String, String)>,
@@ -124,11 +131,10 @@ impl Terminal {
     /// A sink that writes as told.
     pub fn new(mut options: TerminalOptions) -> Self {
         let stderr = std::mem::replace(&mut options.stderr, Box::new(io::sink()));
+        let size = std::mem::replace(&mut options.size, Box::new(|| None));
         Self {
-            columns: options.columns.unwrap_or(DEFAULT_COLUMNS),
-            stderr: SharedWriter::new(stderr),
+            block: Block::new(stderr, size),
             options,
-            live: None,
             pending: String::new(),
             wrote_stdout: false,
             stdout_ended: false,
@@ -139,12 +145,19 @@ impl Terminal {
             started: None,
             standing: Standing::default(),
             changes: Follower::default(),
+            recent: Recent::default(),
+            lately: Lately::default(),
             shown: None,
             next_plain_s: PLAIN_INTERVAL_S,
             startup_errors: BTreeSet::new(),
             rehearsals: Rehearsals::default(),
             limiter: Limiter::new(),
         }
+    }
+
+    /// What takes the block away while another program has the terminal.
+    pub fn curtain(&self) -> Curtain {
+        self.block.curtain()
     }
 
     /// Whether a line of user code may be shown now.
@@ -183,16 +196,21 @@ impl Terminal {
     }
 
     fn stdout_style(&self) -> Style {
+        // A report is laid out for the terminal as it is then.
+        let size = self.block.size().filter(|_| self.options.stdout_is_tty);
         Style {
             color: self.options.color_stdout,
-            columns: self.columns,
+            columns: size
+                .map(|size| size.columns)
+                .or(self.options.columns)
+                .unwrap_or(DEFAULT_COLUMNS),
         }
     }
 
     fn stderr_style(&self) -> Style {
         Style {
             color: self.options.color_stderr,
-            columns: self.columns,
+            columns: self.options.columns.unwrap_or(DEFAULT_COLUMNS),
         }
     }
 
@@ -217,9 +235,10 @@ impl Terminal {
         }
         let stdout = &mut self.options.stdout;
         let mut write = || stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
-        let written = match &self.live {
-            Some(live) if self.options.stdout_is_tty => live.above(write),
-            _ => write(),
+        let written = if self.options.stdout_is_tty {
+            self.block.around(write)
+        } else {
+            write()
         };
         match written {
             Ok(()) => Ok(()),
@@ -242,29 +261,22 @@ impl Terminal {
     fn err(&mut self, line: &str) -> io::Result<()> {
         self.flush_stdout()?;
         let line = harmless_lines(line, Colours::Keep);
-        let stderr = self.stderr.clone();
-        let write = || {
-            let mut stderr = stderr.lock();
-            // Nobody is left to be told.
-            let _ = writeln!(stderr, "{line}").and_then(|()| stderr.flush());
-        };
-        match &self.live {
-            Some(progress) => progress.above(write),
-            None => write(),
-        }
+        self.block.above(&format!("{line}\n"));
         Ok(())
     }
 
-    fn show_live(&mut self, has_end: bool, message: String) {
-        if self.options.stderr_is_tty && !self.options.quiet {
-            self.clear_live();
-            self.live = Some(Live::new(self.stderr.clone(), self.columns, has_end, message));
-        }
+    /// Whether somebody watches a block.
+    fn is_watched(&self) -> bool {
+        self.options.stderr_is_tty && !self.options.quiet
     }
 
-    fn clear_live(&mut self) {
-        if let Some(live) = self.live.take() {
-            live.clear();
+    /// Says what is waited for.
+    fn wait_for(&self, text: &str) {
+        if self.is_watched() {
+            self.block.show(Waiting {
+                text: text.to_owned(),
+                style: self.stderr_style(),
+            });
         }
     }
 
@@ -305,7 +317,6 @@ impl Terminal {
         let Some(plan) = self.plan.take() else {
             return Ok(());
         };
-        self.clear_live();
         if let Some(line) = self.rehearsals.line() {
             self.notice(Severity::Info, &line)?;
         }
@@ -313,11 +324,11 @@ impl Terminal {
         let opening = opening::Opening::of(&mut told, stripes);
         self.standing.users = opening.users;
         self.notice(Severity::Info, &opening.line)?;
-        if self.options.keys && self.options.stderr_is_tty {
+        if self.options.keys && self.is_watched() && !self.block.size().is_some_and(has_room) {
             let keys = self.stderr_style().paint(Paint::Quiet, KEYS);
             self.err(&keys)?;
         }
-        self.show_live(opening.has_end, "started".to_owned());
+        self.wait_for("started, waiting for the first figures");
         self.plan = Some(plan);
         Ok(())
     }
@@ -329,9 +340,7 @@ impl Terminal {
             // Whoever presses a key sees at once that it was heard.
             shown.factor = change.factor.as_f64();
         }
-        if let Some(shown) = &self.shown {
-            self.draw(shown);
-        }
+        self.draw();
         for line in lines {
             self.notice(Severity::Info, &line)?;
         }
@@ -342,10 +351,13 @@ impl Terminal {
         if self.options.quiet {
             return Ok(());
         }
-        if self.live.is_some() {
-            self.draw(summary);
+        if self.is_watched() {
             self.shown = Some(summary.clone());
-        } else if !self.options.stderr_is_tty && summary.elapsed_s >= self.next_plain_s {
+            self.draw();
+        }
+        // A run in the background has a terminal, and yet nothing that it may draw on.
+        let is_drawn = self.is_watched() && self.block.size().is_some();
+        if !is_drawn && summary.elapsed_s >= self.next_plain_s {
             self.next_plain_s =
                 (summary.elapsed_s / PLAIN_INTERVAL_S).floor() * PLAIN_INTERVAL_S + PLAIN_INTERVAL_S;
             self.err(&progress::plain_line(summary, self.standing))?;
@@ -353,19 +365,23 @@ impl Terminal {
         Ok(())
     }
 
-    fn draw(&self, summary: &Summary) {
-        if let Some(live) = &self.live {
-            let style = self.stderr_style();
-            let line = progress::line(summary, self.standing, live.room(), style);
-            let share = summary
-                .planned_duration_s
-                .map_or(0.0, |planned_s| summary.duration_s / planned_s);
-            live.show(share, line);
+    /// Shows the run as it is known to stand.
+    fn draw(&self) {
+        if let Some(summary) = &self.shown {
+            self.block.show(View {
+                summary: Box::new(summary.clone()),
+                standing: self.standing,
+                lately: self.lately.clone(),
+                keys: self.options.keys,
+                color: self.options.color_stderr,
+                unicode: self.options.unicode,
+            });
         }
     }
 
     fn stop(&mut self, reason: StopReason, grace_ends_ns: u64) -> io::Result<()> {
         self.standing.stopping = true;
+        self.draw();
         match reason {
             // Which threshold it was, the manager says in a notice.
             StopReason::Duration | StopReason::Iterations | StopReason::Threshold => Ok(()),
@@ -394,6 +410,11 @@ impl Terminal {
         if !self.options.rehearsals {
             let style = self.stderr_style();
             let lines = self.rehearsals.take(&label, &summary, measures, style);
+            let done = self.rehearsals.count();
+            self.wait_for(&format!(
+                "rehearsed {done} of {}",
+                plural(self.infos.len() as u64, "test")
+            ));
             return lines.iter().try_for_each(|line| self.err(line));
         }
         let need = self.need(rehearsed);
@@ -423,7 +444,7 @@ impl Terminal {
     }
 
     fn show_rehearsal(&mut self, lines: &[String]) -> io::Result<()> {
-        self.clear_live();
+        self.block.clear();
         for line in lines {
             self.out(line)?;
         }
@@ -432,7 +453,8 @@ impl Terminal {
 
     fn finished(&mut self, summary: &Summary) -> io::Result<()> {
         self.flush_stdout()?;
-        self.clear_live();
+        self.block.clear();
+        self.shown = None;
         let held_back = self.limiter.rest();
         self.tell_held_back(held_back)?;
         if self.options.classic {
@@ -489,16 +511,17 @@ impl Sink for Terminal {
                 self.changes = Follower::of_plan(plan);
                 self.plan = Some(plan.clone());
                 self.workers = *workers;
-                let message = format!("starting {}", plural(u64::from(*workers), "worker"));
-                self.show_live(false, message);
+                self.wait_for(&format!("starting {}", plural(u64::from(*workers), "worker")));
                 Ok(())
             }
             RunEvent::Loaded(infos) => {
                 self.infos.clone_from(infos);
+                let tests = plural(infos.len() as u64, "test");
+                self.wait_for(&format!("loaded {tests}, getting ready"));
                 Ok(())
             }
             RunEvent::LoadFailed(_) => {
-                self.clear_live();
+                self.block.clear();
                 Ok(())
             }
             RunEvent::StartupFailed { worker, error } => self.startup_failed(*worker, error),
@@ -547,7 +570,14 @@ impl Sink for Terminal {
             }),
             RunEvent::Notice { severity, text } => self.notice(*severity, text),
             RunEvent::Finished(summary) => self.finished(summary),
-            RunEvent::Row(_) | RunEvent::Coarsened(_) | RunEvent::Iterations { .. } => Ok(()),
+            RunEvent::Row(row) => {
+                if self.is_watched() {
+                    self.recent.push(Arc::clone(row));
+                    self.lately = self.recent.lately();
+                }
+                Ok(())
+            }
+            RunEvent::Coarsened(_) | RunEvent::Iterations { .. } => Ok(()),
         }
     }
 
@@ -558,8 +588,15 @@ impl Sink for Terminal {
     fn close(&mut self) -> io::Result<()> {
         let held_back = self.limiter.rest();
         let flushed = self.tell_held_back(held_back).and(self.flush_stdout());
-        self.clear_live();
+        self.block.clear();
         flushed.and(self.stdout_trouble.take().map_or(Ok(()), Err))
+    }
+}
+
+impl Drop for Terminal {
+    /// Also where it panicked.
+    fn drop(&mut self) {
+        self.block.clear();
     }
 }
 

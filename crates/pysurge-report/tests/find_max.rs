@@ -285,6 +285,8 @@ fn a_level_leaves_a_line_and_a_warning_is_told_once() {
             is_tty: false,
             color: false,
             columns: None,
+            size: Box::new(|| None),
+            unicode: true,
             quiet,
         });
         for level in &search().levels {

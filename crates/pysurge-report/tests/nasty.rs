@@ -5,6 +5,7 @@
 
 mod plans;
 mod sample;
+mod screen;
 
 use pysurge_core::compare::{Options, Source, compare};
 use pysurge_core::event::{RunEvent, Severity, Stream};
@@ -16,11 +17,12 @@ use pysurge_core::series::{Row, Series, TestRow};
 use pysurge_core::summary::{Block, CheckFigures, Summary, TimerFigures};
 use pysurge_core::wire::{IterationRecord, LogRecord, StartupError};
 use pysurge_report::{
-    Glimpse, LocalClock, RunFolder, Samples, Sink, Style, Terminal, TerminalOptions, compare_markdown,
+    Glimpse, LocalClock, RunFolder, Samples, Sink, Size, Style, Terminal, TerminalOptions, compare_markdown,
     compare_text, history_text, junit, report::render,
 };
 use quick_xml::Reader;
 use quick_xml::events::Event;
+use screen::{Narrowing, Screen};
 use serde_json::Value;
 use std::fs;
 use std::io::{self, Write};
@@ -342,28 +344,65 @@ fn clock() -> LocalClock {
     LocalClock::new(|| 0).in_utc()
 }
 
+fn terminal(text: &str, stdout: &Buffer, stderr: &Buffer) -> TerminalOptions {
+    TerminalOptions {
+        stdout: Box::new(stdout.clone()),
+        stderr: Box::new(stderr.clone()),
+        stdout_is_tty: false,
+        stderr_is_tty: false,
+        size: Box::new(|| None),
+        unicode: true,
+        color_stdout: true,
+        color_stderr: true,
+        columns: Some(100),
+        quiet: false,
+        debug: false,
+        classic: false,
+        rehearsals: false,
+        keys: false,
+        results: Some(text.to_owned().into()),
+        samples: Some(text.to_owned().into()),
+        compare: Some(text.to_owned()),
+        clock: clock(),
+    }
+}
+
+#[test]
+fn a_live_block_gets_text_and_colours() {
+    for text in texts() {
+        for (columns, rows) in [(100, 40), (80, 24), (60, 24)] {
+            let written = Buffer::default();
+            let mut sink = Terminal::new(TerminalOptions {
+                stdout_is_tty: true,
+                stderr_is_tty: true,
+                size: Box::new(move || Some(Size { columns, rows })),
+                ..terminal(&text, &written, &written)
+            });
+            // It knows the sequences of a block, and fails at any other.
+            let mut screen = Screen::new(columns.into(), rows.into(), Narrowing::Wraps);
+            for event in nasty_events(&text) {
+                sink.take(&event).unwrap();
+                sink.flush().unwrap();
+                let news = std::mem::take(&mut *written.0.lock().unwrap());
+                screen.write(&String::from_utf8(news).unwrap().replace('\t', " "));
+                let seen = screen.all();
+                assert!(!seen.contains(|c| c != '\n' && is_harmful(c)), "{seen:?}");
+            }
+            sink.close().unwrap();
+        }
+    }
+}
+
 #[test]
 fn a_terminal_gets_text_and_colours() {
     for text in texts() {
         for (classic, color) in [(false, true), (true, false)] {
             let (stdout, stderr) = (Buffer::default(), Buffer::default());
             let mut sink = Terminal::new(TerminalOptions {
-                stdout: Box::new(stdout.clone()),
-                stderr: Box::new(stderr.clone()),
-                stdout_is_tty: false,
-                stderr_is_tty: false,
                 color_stdout: color,
                 color_stderr: color,
-                columns: Some(100),
-                quiet: false,
-                debug: false,
                 classic,
-                rehearsals: false,
-                keys: false,
-                results: Some(text.clone().into()),
-                samples: Some(text.clone().into()),
-                compare: Some(text.clone()),
-                clock: clock(),
+                ..terminal(&text, &stdout, &stderr)
             });
             for event in nasty_events(&text) {
                 sink.take(&event).unwrap();

@@ -8,7 +8,7 @@ use super::{collect, load};
 use crate::args::FindMaxArgs;
 use crate::clock::monotonic_ns;
 use crate::error::CliError;
-use crate::style::{DEFAULT_COLUMNS, wants_color};
+use crate::style::{DEFAULT_COLUMNS, can_draw, shows_unicode, wants_color};
 use crate::world::{StopSignals, World};
 use pysurge_core::NANOS_PER_SEC;
 use pysurge_core::control::Command;
@@ -17,7 +17,7 @@ use pysurge_core::rate::Rate;
 use pysurge_core::search::{self, Found, Judged, Level, Search, SearchEnd, SignalKind, Step, Terms, Watch};
 use pysurge_core::summary::{StopCause, Summary};
 use pysurge_core::threshold::Threshold;
-use pysurge_manager::{Controls, Outcome, Settings};
+use pysurge_manager::{Controls, Outcome, Settings, Suspension};
 use pysurge_report::{
     Fanout, FindMax, LevelRecord, LevelSink, LocalClock, RunFolder, Screen, ScreenOptions, Sink, Style,
     Watched, find_max_json, find_max_svg, find_max_text, replace_file,
@@ -27,6 +27,7 @@ use std::fs;
 use std::io::{self, Read};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What has to hold where nobody says: without any of it an answer that is an error would be as good as any other.
@@ -87,9 +88,11 @@ pub(super) fn find_max(args: FindMaxArgs, world: &mut World) -> Result<u8, CliEr
         .map_err(CliError::Results)?;
     let screen = Screen::new(ScreenOptions {
         stderr: Box::new(world.stderr.clone()),
-        is_tty: world.stderr.is_terminal(),
+        is_tty: can_draw(world),
         color: wants_color(world, &world.stderr),
         columns: world.columns,
+        size: Box::new(world.size),
+        unicode: shows_unicode(world),
         quiet: args.shown.quiet,
     });
     let report = FindMax::new(&name, texts, &terms, job.workers);
@@ -193,8 +196,13 @@ impl Expedition {
         let mut sinks: Vec<Box<dyn Sink>> = vec![Box::new(follow)];
         sinks.extend(self.level_sink(level)?);
         let fanout = Fanout::start(sinks);
+        let curtain = self.screen.curtain();
         let settings = Settings {
             controls: Some(controls),
+            around_suspension: Some(Arc::new(move |suspension| match suspension {
+                Suspension::Begins => curtain.lower(),
+                Suspension::Ended => curtain.raise(),
+            })),
             rehearsal: self.job.rehearsal && level.number == 1,
             ..self.job.settings(world)
         };

@@ -8,7 +8,7 @@ use super::{collect, recordings, trace};
 use crate::args::{CheckArgs, LiveArgs, ResultsArgs, RunArgs};
 use crate::error::{CliError, EXIT_INTERNAL};
 use crate::keyboard::is_in_foreground;
-use crate::style::{ERROR, paint, wants_color};
+use crate::style::{ERROR, can_draw, paint, shows_unicode, wants_color};
 use crate::world::{StopSignals, World};
 use pysurge_config::Config;
 use pysurge_core::threshold::Threshold;
@@ -255,6 +255,7 @@ impl Job {
     ) -> Result<Outcome, CliError> {
         let keys = self.keys(world);
         let terminal = self.terminal(folder, clock, keys, world);
+        let curtain = terminal.curtain();
         sinks.insert(0, Box::new(terminal));
         if self.junit.is_some() {
             sinks.push(Box::new(self.failed.clone()));
@@ -265,7 +266,7 @@ impl Job {
         let live = Live::start(keys, socket, &controls, Fanout::start(sinks), world);
         let settings = Settings {
             controls: Some(controls),
-            around_suspension: live.around_suspension(),
+            around_suspension: Some(live.around_suspension(curtain)),
             ..self.settings(world)
         };
         let outcome = pysurge_manager::run(&self.config.plan, &settings, &live.sink());
@@ -357,7 +358,9 @@ impl Job {
             stdout: Box::new(world.stdout.clone()),
             stderr: Box::new(world.stderr.clone()),
             stdout_is_tty: world.stdout.is_terminal(),
-            stderr_is_tty: world.stderr.is_terminal(),
+            stderr_is_tty: can_draw(world),
+            size: Box::new(world.size),
+            unicode: shows_unicode(world),
             color_stdout: wants_color(world, &world.stdout),
             color_stderr: wants_color(world, &world.stderr),
             columns: world.columns,

@@ -10,8 +10,8 @@ use crate::style::{WARNING, paint, wants_color};
 use crate::world::World;
 use pysurge_core::control::{Command, Refusal};
 use pysurge_core::event::{Actor, EventSink, RunEvent, Severity};
-use pysurge_manager::{Controls, Suspension};
-use pysurge_report::{Fanout, SinkEnd};
+use pysurge_manager::{AroundSuspension, Controls, Suspension};
+use pysurge_report::{Curtain, Fanout, SinkEnd};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -103,12 +103,18 @@ impl Live {
     }
 
     /// What to do around a suspension by Ctrl+Z.
-    pub(super) fn around_suspension(&self) -> Option<Arc<dyn Fn(Suspension) + Send + Sync>> {
-        let watch = self.keyboard.as_ref()?.watch();
-        Some(Arc::new(move |suspension| match suspension {
-            Suspension::Begins => watch.give_back(),
-            Suspension::Ended => watch.take(),
-        }))
+    pub(super) fn around_suspension(&self, curtain: Curtain) -> AroundSuspension {
+        let watch = self.keyboard.as_ref().map(Keyboard::watch);
+        Arc::new(move |suspension| match suspension {
+            Suspension::Begins => {
+                curtain.lower();
+                watch.iter().for_each(Watch::give_back);
+            }
+            Suspension::Ended => {
+                watch.iter().for_each(Watch::take);
+                curtain.raise();
+            }
+        })
     }
 
     /// Takes the events of the run.

@@ -3,10 +3,10 @@
 
 use super::LevelRecord;
 use super::text::level_line;
-use crate::live::{Live, SharedWriter};
+use crate::live::{Block, Curtain, Measure, Strip};
 use crate::rehearsal::Rehearsals;
 use crate::style::{DEFAULT_COLUMNS, Paint, Style};
-use crate::text::{cut, one_line, rate};
+use crate::text::{one_line, rate};
 use pysurge_core::harmless::{Colours, harmless_lines};
 use pysurge_core::search::{Level, Purpose};
 use pysurge_core::span::format_span_f64;
@@ -18,6 +18,7 @@ use std::io::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Where a search shows how it goes.
+#[expect(clippy::struct_excessive_bools, reason = "each is independent of the others")]
 pub struct ScreenOptions {
     /// Standard error.
     pub stderr: Box<dyn Write + Send>,
@@ -25,8 +26,12 @@ pub struct ScreenOptions {
     pub is_tty: bool,
     /// Whether it has colours.
     pub color: bool,
-    /// Its columns, where it is a terminal.
+    /// Its columns at the start, where it is a terminal.
     pub columns: Option<u16>,
+    /// How large that terminal is, asked before whatever is drawn.
+    pub size: Measure,
+    /// Whether it shows more than ASCII.
+    pub unicode: bool,
     /// Only warnings are wanted.
     pub quiet: bool,
 }
@@ -36,8 +41,8 @@ pub struct ScreenOptions {
 pub struct Screen(Arc<Mutex<State>>);
 
 struct State {
-    writer: SharedWriter,
-    live: Option<Live>,
+    block: Block,
+    unicode: bool,
     is_tty: bool,
     style: Style,
     quiet: bool,
@@ -55,8 +60,8 @@ impl Screen {
     /// An empty one.
     pub fn new(options: ScreenOptions) -> Self {
         Self(Arc::new(Mutex::new(State {
-            writer: SharedWriter::new(options.stderr),
-            live: None,
+            block: Block::new(options.stderr, options.size),
+            unicode: options.unicode,
             is_tty: options.is_tty,
             style: Style {
                 color: options.color,
@@ -88,10 +93,8 @@ impl Screen {
 
     /// What came of a level.
     pub fn ended(&self, level: &LevelRecord) {
-        let mut state = self.lock();
-        if let Some(live) = state.live.take() {
-            live.clear();
-        }
+        let state = self.lock();
+        state.block.clear();
         if !state.quiet {
             let line = level_line(level, state.style);
             state.write(&line);
@@ -108,23 +111,10 @@ impl Screen {
     }
 
     pub(super) fn begin(&self, level: &Level) {
-        let mut state = self.lock();
-        if state.is_tty && !state.quiet {
-            let message = format!("{}: starting", title(level));
-            state.live = Some(Live::new(
-                state.writer.clone(),
-                state.style.columns,
-                true,
-                message,
-            ));
-        }
+        self.lock().show(0.0, format!("{}: starting", title(level)));
     }
 
     pub(super) fn progress(&self, level: &Level, summary: &Summary) {
-        let state = self.lock();
-        let Some(live) = &state.live else {
-            return;
-        };
         let settle_s = super::seconds(level.settle_ns);
         let whole_s = settle_s + super::seconds(level.hold_ns);
         let done_s = summary.duration_s.min(whole_s);
@@ -140,15 +130,17 @@ impl Screen {
             };
             format!("{:.0}s of {whole_s:.0}s{p95}", done_s.floor())
         };
-        let message = cut(&format!("{}: {stands}", title(level)), live.room());
-        live.show(done_s / whole_s, message);
+        self.lock()
+            .show(done_s / whole_s, format!("{}: {stands}", title(level)));
     }
 
     pub(super) fn ending(&self, level: &Level) {
-        let state = self.lock();
-        if let Some(live) = &state.live {
-            live.show(1.0, cut(&format!("{}: ending", title(level)), live.room()));
-        }
+        self.lock().show(1.0, format!("{}: ending", title(level)));
+    }
+
+    /// What takes the line away while another program has the terminal.
+    pub fn curtain(&self) -> Curtain {
+        self.lock().block.curtain()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -159,13 +151,16 @@ impl Screen {
 impl State {
     fn write(&self, text: &str) {
         let text = harmless_lines(text, Colours::Keep);
-        let put = || {
-            let mut writer = self.writer.lock();
-            let _ = writeln!(writer, "{text}").and_then(|()| writer.flush());
-        };
-        match &self.live {
-            Some(live) => live.above(put),
-            None => put(),
+        self.block.above(&format!("{text}\n"));
+    }
+
+    fn show(&self, share: f64, text: String) {
+        if self.is_tty && !self.quiet {
+            self.block.show(Strip {
+                text,
+                share: Some(share),
+                unicode: self.unicode,
+            });
         }
     }
 }
@@ -177,4 +172,10 @@ fn title(level: &Level) -> String {
         _ => "",
     };
     format!("level {}, {}/s{purpose}", level.number, rate(level.rate.per_s()))
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        self.block.clear();
+    }
 }

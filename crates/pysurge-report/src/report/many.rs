@@ -54,7 +54,7 @@ fn worse(one: &TestSummary, other: &TestSummary) -> Ordering {
 }
 
 /// What all names begin with, up to the end of a folder, a file or a class.
-fn common_place(names: &[String]) -> &str {
+pub(crate) fn common_place(names: &[String]) -> &str {
     let Some(first) = names.first() else {
         return "";
     };

@@ -8,6 +8,7 @@ mod test;
 mod thresholds;
 mod verdict;
 
+pub(crate) use many::common_place;
 pub(crate) use test::heading;
 
 use crate::line::process_name;

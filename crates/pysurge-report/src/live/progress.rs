@@ -1,4 +1,4 @@
-//! What the progress line says, from a summary that is still growing. Pure text: [`crate::live`] draws it.
+//! What is said of a run that goes on in one line, from a summary that is still growing: on a small terminal, and in logs.
 
 use crate::changes::times;
 use crate::style::{Paint, Style};
@@ -30,20 +30,26 @@ struct Shown {
     p95_s: f64,
 }
 
+/// Whether all that was planned so far is warm-up.
+pub(super) fn is_warmup(summary: &Summary) -> bool {
+    let warmups = summary.tests.iter().filter_map(|test| test.warmup.as_ref());
+    summary.account.planned == 0 && warmups.into_iter().any(|warmup| warmup.account.planned > 0)
+}
+
 impl Shown {
     fn of(summary: &Summary) -> Self {
         let warmups = || summary.tests.iter().filter_map(|test| test.warmup.as_ref());
-        let mut warmed = Account::default();
-        for warmup in warmups() {
-            warmed += warmup.account;
-        }
         let worst = |all: &mut dyn Iterator<Item = &Durations>| {
             all.filter_map(|durations| durations.p95_s)
                 .fold(f64::NAN, f64::max)
         };
-        if summary.account.planned == 0 && warmed.planned > 0 {
+        if is_warmup(summary) {
+            let mut account = Account::default();
+            for warmup in warmups() {
+                account += warmup.account;
+            }
             return Self {
-                account: warmed,
+                account,
                 is_warmup: true,
                 p95_s: worst(&mut warmups().map(|warmup| &warmup.response_time)),
             };
