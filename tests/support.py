@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import pyte
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -42,6 +43,9 @@ MARKER = "PYSURGE_TESTED_BY"
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 CTRL_C = b"\x03"
+
+# Of every terminal.
+ROWS = 30
 
 # Makes the terminal at standard input the controlling one of this session, then becomes the program.
 _TAKE_TERMINAL = "import os, sys; os.close(os.open(os.ttyname(0), os.O_RDWR)); os.execv(sys.argv[1], sys.argv[1:])"
@@ -172,8 +176,14 @@ class Captured:
                 return
 
     @property
-    def text(self) -> str:
+    def data(self) -> bytes:
         """All of it so far."""
+        with self._changed:
+            return bytes(self._data)
+
+    @property
+    def text(self) -> str:
+        """All of it so far, as text."""
         with self._changed:
             return self._data.decode(errors="replace").replace("\r\n", "\n")
 
@@ -260,6 +270,7 @@ class Terminal(Running):
     """A process on a terminal of its own."""
 
     fd = -1
+    _seen: "Seen | None" = None
 
     @property
     def screen(self) -> str:
@@ -269,6 +280,54 @@ class Terminal(Running):
     def press(self, keys: bytes) -> None:
         """Type."""
         os.write(self.fd, keys)
+
+    def look(self) -> "Seen":
+        """What a person at it sees."""
+        self._seen = self._seen or Seen(self)
+        self._seen.catch_up()
+        return self._seen
+
+    def resize(self, columns: int) -> None:
+        """Make the window wider or narrower; before the first look it has the columns that it was started with."""
+        seen = self.look()
+        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, columns, 0, 0))
+        seen.screen.resize(columns=columns)
+
+
+class Seen:
+    """The screen of a terminal, by an emulator that is not ours; lines are cut where the window gets narrower."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        columns, _ = os.get_terminal_size(terminal.fd)
+        self.screen = pyte.HistoryScreen(columns, ROWS, history=10_000)
+        self._stream = pyte.ByteStream(self.screen)
+        self._captured = terminal.err
+        self._taken = 0
+
+    def catch_up(self) -> None:
+        """Show what came since."""
+        data = self._captured.data
+        self._stream.feed(data[self._taken :])
+        self._taken = len(data)
+
+    @property
+    def lines(self) -> list[str]:
+        """What is on the screen and what has scrolled off, without empty lines at the end."""
+        scrolled = ["".join(line[x].data for x in range(max(line, default=-1) + 1)) for line in self.screen.history.top]
+        lines = [line.rstrip() for line in [*scrolled, *self.screen.display]]
+        while lines and not lines[-1]:
+            lines.pop()
+        return lines
+
+    @property
+    def text(self) -> str:
+        """The same as one text."""
+        return "\n".join(self.lines)
+
+    def is_sane(self) -> bool:
+        """Whether a shell would find it as it was: the cursor seen and at the beginning of a line, long lines wrapped."""
+        cursor = self.screen.cursor
+        return not cursor.hidden and cursor.x == 0 and pyte.modes.DECAWM in self.screen.mode
 
 
 class Launcher:
@@ -336,7 +395,7 @@ class Launcher:
         self.write(files)
         marker = uuid.uuid4().hex
         ours, theirs = pty.openpty()
-        fcntl.ioctl(ours, termios.TIOCSWINSZ, struct.pack("HHHH", 30, columns, 0, 0))
+        fcntl.ioctl(ours, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, columns, 0, 0))
         out_read, out_write = os.pipe()
         try:
             process = subprocess.Popen(
