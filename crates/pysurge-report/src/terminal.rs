@@ -494,6 +494,10 @@ impl Terminal {
         for line in kept {
             self.out(&harmless(&line))?;
         }
+        if let Some(line) = report::closing::line(summary) {
+            self.out("")?;
+            self.out(&style.paint(Paint::Bad, &harmless(&line)))?;
+        }
         self.flush_stdout()
     }
 }

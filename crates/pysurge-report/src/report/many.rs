@@ -1,10 +1,10 @@
-//! Many tests, as a suite of pytest has them: one line each in a table, the ones that went worst first, and in full only those where something
-//! went wrong. What is not shown is counted, and stands in summary.json.
+//! Several tests in one table, a line each. Many, as a suite of pytest has them: the ones that went worst first, and in full only those where
+//! something went wrong. What is not shown is counted, and stands in summary.json.
 
 use super::{item, test, title};
 use crate::grid::{Cell, Grid};
 use crate::style::{Paint, Style};
-use crate::text::{count, cut, plural, rate};
+use crate::text::{count, cut, plural, rate, width};
 use pysurge_core::span::format_span_f64;
 use pysurge_core::summary::{Summary, TestSummary};
 use std::cmp::Ordering;
@@ -33,6 +33,15 @@ pub(super) fn blocks(summary: &Summary, style: Style) -> Vec<Vec<String>> {
         blocks.push(item("! ", &text, style));
     }
     blocks
+}
+
+/// The same table of a few tests, which are all shown in full below: in the order of the config, as they are.
+pub(super) fn overview(summary: &Summary, style: Style) -> Vec<String> {
+    let tests: Vec<&TestSummary> = summary.tests.iter().collect();
+    if tests.len() < 2 {
+        return Vec::new();
+    }
+    table(&tests, style)
 }
 
 /// Whether iterations failed, or the test did not run.
@@ -101,7 +110,9 @@ fn table(tests: &[&TestSummary], style: Style) -> Vec<String> {
         rows: rows.collect(),
     };
     // Room for a name that says something; a longer one has a line of its own.
-    grid.shed(style.width(), style.width() / 2, &SHED);
+    let longest = titles.iter().map(|title| width(&title[common.len()..])).max();
+    let name_width = longest.unwrap_or(0).min(style.width() / 2);
+    grid.shed(style.width(), name_width, &SHED);
     let mut heading = "response times, per test".to_owned();
     if !common.is_empty() {
         heading = format!("{heading} of {}", common.trim_end_matches(['/', ':']));

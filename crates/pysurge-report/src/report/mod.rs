@@ -1,6 +1,7 @@
 //! The report at the end of a run, as a stranger reads it: first whether the generator kept its schedule, then whether the thresholds
 //! hold, then each test, then what went wrong elsewhere. Formats what core computed and computes nothing itself.
 
+pub(crate) mod closing;
 mod evidence;
 mod many;
 mod steps;
@@ -27,6 +28,7 @@ pub fn render(summary: &Summary, style: &Style) -> String {
     if summary.tests.len() > many::FEW {
         blocks.extend(many::blocks(summary, *style));
     } else {
+        blocks.push(many::overview(summary, *style));
         let tests = summary.tests.iter();
         blocks.extend(tests.map(|test| test::lines(test, summary, *style)));
     }
