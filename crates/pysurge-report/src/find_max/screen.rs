@@ -143,6 +143,11 @@ impl Screen {
         self.lock().block.curtain()
     }
 
+    /// Nothing more comes of the level that is fired now.
+    pub(super) fn rest(&self) {
+        self.lock().block.clear();
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

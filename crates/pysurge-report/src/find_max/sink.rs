@@ -107,6 +107,8 @@ impl Sink for LevelSink {
     }
 
     fn close(&mut self) -> io::Result<()> {
+        // What the other sinks have to say comes next, and not through the screen.
+        self.screen.rest();
         Ok(())
     }
 }

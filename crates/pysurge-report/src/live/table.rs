@@ -247,7 +247,7 @@ struct Table {
 fn layout(view: &View, shown: &[&Figures], sums: Option<&Figures>, separator: &str, columns: usize) -> Table {
     let rows: Vec<&Figures> = shown.iter().copied().chain(sums).collect();
     let unit = Unit::of(&rows);
-    let mut figures = figure_columns(&rows, sums.is_some(), separator, unit);
+    let mut figures = figure_columns(&rows, sums.is_some(), separator, unit, view.standing.paused);
     let longest = rows.iter().map(|row| width(&row.name)).max().unwrap_or(0);
     let longest = longest.clamp("test".len(), MAX_NAME);
     let taken = |figures: &[Column]| -> usize {
@@ -275,7 +275,13 @@ fn layout(view: &View, shown: &[&Figures], sums: Option<&Figures>, separator: &s
     }
 }
 
-fn figure_columns(rows: &[&Figures], has_sums: bool, separator: &str, unit: Unit) -> Vec<Column> {
+fn figure_columns(
+    rows: &[&Figures],
+    has_sums: bool,
+    separator: &str,
+    unit: Unit,
+    is_paused: bool,
+) -> Vec<Column> {
     let column = |kind, head: &str, cell: &dyn Fn(&Figures) -> Cell| {
         let cells = rows.iter().map(|row| match cell(row) {
             _ if row.not_run && kind == Kind::Rate => ("not run".to_owned(), Paint::Bad),
@@ -303,8 +309,13 @@ fn figure_columns(rows: &[&Figures], has_sums: bool, separator: &str, unit: Unit
         None => ("-".to_owned(), Paint::Quiet),
     };
     let p99_head = format!("p99 {}", unit.name());
+    let rate = |row: &Figures| match rate(row, separator) {
+        // Neither the last seconds nor the mean of the run say what comes now: nothing.
+        _ if is_paused => ("-".to_owned(), Paint::Quiet),
+        text => plain(text),
+    };
     let mut columns = vec![
-        column(Kind::Rate, "rate/s", &|row| plain(rate(row, separator))),
+        column(Kind::Rate, "rate/s", &rate),
         column(Kind::Running, "running", &|row| plain(count(row.running))),
         column(Kind::Passed, "passed", &|row| plain(count(row.account.passed))),
         column(Kind::Failed, "failed", &failed),
