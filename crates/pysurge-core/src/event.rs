@@ -100,6 +100,10 @@ pub enum RunEvent {
     },
     /// About once a second while the run goes on, with everything known so far.
     Progress(Box<Summary>),
+    /// A second of the run is complete: every worker has told of that time. Seconds come in order, without a gap, and are never joined; the
+    /// last one may be shorter. Their sum is the total, as that of all rows is. For views that follow the run; it comes before the
+    /// [`RunEvent::Row`] that it is a part of.
+    Second(Arc<Row>),
     /// A row of the time series is complete: every worker has told of that time. Rows come in order, without a gap; the last one may be
     /// shorter than the others.
     Row(Arc<Row>),

@@ -46,6 +46,13 @@ pub struct TestRow {
 }
 
 impl Row {
+    /// Keeps what a row needs, in little memory.
+    pub fn compact(&mut self) {
+        for test in &mut self.tests {
+            test.measures.compact();
+        }
+    }
+
     /// Joins what came right after it.
     pub fn join(&mut self, later: &Self) {
         self.to_ns = later.to_ns;
@@ -106,9 +113,7 @@ impl Series {
 
     /// Adds the row of the next second.
     pub fn push(&mut self, mut second: Row) -> Pushed {
-        for test in &mut second.tests {
-            test.measures.compact();
-        }
+        second.compact();
         let tests = second.tests.len().max(1);
         match self.rows.last_mut() {
             Some(last) if self.in_last < self.fold => {

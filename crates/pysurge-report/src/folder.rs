@@ -277,6 +277,7 @@ impl Sink for RunFolder {
             }
             RunEvent::Opened { plan, .. } => self.changes = Follower::of_plan(plan),
             RunEvent::Loaded(_)
+            | RunEvent::Second(_)
             | RunEvent::LoadFailed(_)
             | RunEvent::Rehearsed(_)
             | RunEvent::CannotRehearse { .. }

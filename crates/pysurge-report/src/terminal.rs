@@ -581,7 +581,7 @@ impl Sink for Terminal {
                 }
                 Ok(())
             }
-            RunEvent::Coarsened(_) | RunEvent::Iterations { .. } => Ok(()),
+            RunEvent::Second(_) | RunEvent::Coarsened(_) | RunEvent::Iterations { .. } => Ok(()),
         }
     }
 

@@ -138,7 +138,7 @@ fn drained(sequence: u64, planned: u64, passed: u64) -> FromWorker {
 
 /// Effects in one word each, but for rows of the time series, which have tables of their own.
 fn words(effects: &[Effect]) -> Vec<String> {
-    let is_row = |effect: &&Effect| matches!(effect, Effect::Emit(RunEvent::Row(_)));
+    let is_row = |effect: &&Effect| matches!(effect, Effect::Emit(RunEvent::Second(_) | RunEvent::Row(_)));
     let word = |effect: &Effect| match effect {
         Effect::Send(number, message) => {
             let message = format!("{message:?}");

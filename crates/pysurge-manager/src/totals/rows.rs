@@ -69,6 +69,12 @@ pub(super) struct Second {
     pub(super) tests: Vec<OpenTest>,
 }
 
+/// The same for those who watch.
+struct Closed {
+    row: Arc<Row>,
+    pushed: Pushed,
+}
+
 /// How far rows can be closed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Closing {
@@ -153,7 +159,7 @@ impl Rows {
     }
 
     /// Closes the first open row. What it says was planned is given per test.
-    fn close(&mut self, to_ns: u64, planned: impl Fn(usize, &OpenTest) -> u64) -> (Second, Pushed) {
+    fn close(&mut self, to_ns: u64, planned: impl Fn(usize, &OpenTest) -> u64) -> (Second, Closed) {
         self.open_up_to(0);
         let mut open = self.open.pop_front().expect("it was opened above");
         for (position, test) in open.tests.iter_mut().enumerate() {
@@ -162,28 +168,34 @@ impl Rows {
         let from_ns = self.first * ROW_NS;
         self.first += 1;
         self.closed_to_ns = to_ns;
-        let pushed = self.series.push(Row {
+        let mut row = Row {
             from_ns,
             to_ns,
             tests: open.tests.iter().map(|test| test.row.clone()).collect(),
             worker_cpu_ns: open.worker_cpu_ns,
             gil_wait_ns: open.gil_wait_ns,
-        });
+        };
+        row.compact();
+        let closed = Closed {
+            row: Arc::new(row.clone()),
+            pushed: self.series.push(row),
+        };
         let second = Second {
             from_ns,
             to_ns,
             tests: open.tests,
         };
-        (second, pushed)
+        (second, closed)
     }
 
     /// What there is to tell after a row was closed.
-    fn news(&self, pushed: Pushed) -> Option<RunEvent> {
-        match pushed {
+    fn news(&self, closed: Closed) -> impl Iterator<Item = RunEvent> {
+        let of_series = match closed.pushed {
             Pushed::Begun => None,
             Pushed::Completed => self.last_row(),
             Pushed::Coarsened => Some(RunEvent::Coarsened(Arc::new(self.series.clone()))),
-        }
+        };
+        [RunEvent::Second(closed.row)].into_iter().chain(of_series)
     }
 
     fn last_row(&self) -> Option<RunEvent> {
@@ -237,8 +249,8 @@ impl Totals {
         {
             let to_ns = (self.rows.first + 1) * ROW_NS;
             let upto_ns = closing.plan_ends_ns.map_or(to_ns, |ends_ns| ends_ns.min(to_ns));
-            let pushed = self.close_row(to_ns, upto_ns, None);
-            news.extend(self.rows.news(pushed));
+            let closed = self.close_row(to_ns, upto_ns, None);
+            news.extend(self.rows.news(closed));
         }
         news
     }
@@ -270,8 +282,8 @@ impl Totals {
             // A row of no length would be none.
             let to_ns = row_ends_ns.min(ends_ns.max(from_ns + 1));
             let planned = is_last.then_some(accounts.as_slice());
-            let pushed = self.close_row(to_ns, plan_ends_ns.min(row_ends_ns), planned);
-            news.extend(self.rows.news(pushed));
+            let closed = self.close_row(to_ns, plan_ends_ns.min(row_ends_ns), planned);
+            news.extend(self.rows.news(closed));
             if is_last {
                 break;
             }
@@ -284,7 +296,7 @@ impl Totals {
     }
 
     /// Closes the first open row, at an instant of run time and with the plan counted up to another; the last one with all that is planned.
-    fn close_row(&mut self, to_ns: u64, upto_ns: u64, all: Option<&[u64]>) -> Pushed {
+    fn close_row(&mut self, to_ns: u64, upto_ns: u64, all: Option<&[u64]>) -> Closed {
         let Self {
             rows, tests, course, ..
         } = self;
@@ -299,12 +311,12 @@ impl Totals {
             };
             so_far.saturating_sub(test.planned_in_rows)
         };
-        let (second, pushed) = rows.close(to_ns, planned);
+        let (second, closed) = rows.close(to_ns, planned);
         for (test, open) in tests.iter_mut().zip(&second.tests) {
             test.planned_in_rows += open.row.planned;
         }
         self.judge_second(&second);
-        pushed
+        closed
     }
 
     /// Up to which instant of run time every worker has told that still tells; `None` where none does, and none is to come.

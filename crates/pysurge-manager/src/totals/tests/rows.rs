@@ -25,10 +25,11 @@ fn at(now_ns: u64) -> Closing {
 
 fn rows_of(events: Vec<RunEvent>) -> Vec<Row> {
     let row = |event| match event {
-        RunEvent::Row(row) => Row::clone(&row),
+        RunEvent::Row(row) => Some(Row::clone(&row)),
+        RunEvent::Second(_) => None,
         other => panic!("no row: {other:?}"),
     };
-    events.into_iter().map(row).collect()
+    events.into_iter().filter_map(row).collect()
 }
 
 /// Per row: its end in milliseconds, planned, passed.
@@ -79,11 +80,11 @@ fn a_row_waits_for_every_worker_but_not_for_ever() {
     // Where this process was stopped itself, nobody is to blame.
     totals.woken(9_000 * MS);
     assert_eq!(figures(totals.close_rows(at(10_999 * MS))), []);
-    assert_eq!(totals.close_rows(at(11_000 * MS)).len(), 6);
+    assert_eq!(rows_of(totals.close_rows(at(11_000 * MS))).len(), 6);
     // Nobody waits for the dead.
     tell(&mut totals, 0, 12_010, 15);
     totals.lost(1, 12_020 * MS);
-    assert_eq!(totals.close_rows(at(12_030 * MS)).len(), 3);
+    assert_eq!(rows_of(totals.close_rows(at(12_030 * MS))).len(), 3);
 }
 
 #[test]
@@ -197,12 +198,19 @@ fn gauges_are_the_most_at_once_over_all_workers() {
 fn a_run_of_a_week_keeps_as_much_as_one_of_an_hour() {
     let (plan, mut totals) = one(constant("1"), 1, None);
     let (seconds, mut told, mut coarsened) = (300_000u64, Vec::new(), 0);
+    let (mut watched, mut watched_to_ns) = (0, 0);
+    let mut watch = |second: &Row| {
+        assert_eq!(second.from_ns, watched_to_ns);
+        watched_to_ns = second.to_ns;
+        watched += second.tests[0].planned;
+    };
     let mut news = [passed(0, 1)];
     for second in 1..=seconds {
         news[0].measured.planned = second;
         totals.add(0, &news, second * S + 1).unwrap();
         for event in totals.close_rows(at(second * S + 1)) {
             match event {
+                RunEvent::Second(second) => watch(&second),
                 RunEvent::Row(row) => told.push(Row::clone(&row)),
                 RunEvent::Coarsened(series) => {
                     coarsened += 1;
@@ -216,11 +224,14 @@ fn a_run_of_a_week_keeps_as_much_as_one_of_an_hour() {
     assert_eq!(coarsened, 8);
     totals.drained(0);
     for event in totals.close_all_rows(seconds * S) {
-        let RunEvent::Row(row) = event else {
-            panic!("{event:?}")
-        };
-        told.push(Row::clone(&row));
+        match event {
+            RunEvent::Second(second) => watch(&second),
+            RunEvent::Row(row) => told.push(Row::clone(&row)),
+            other => panic!("{other:?}"),
+        }
     }
+    // Who watches sees every second, however long rows have become.
+    assert_eq!((watched, watched_to_ns), (seconds, seconds * S));
     assert_eq!(told, totals.series().rows());
     let sum = |figure: fn(&Row) -> u64| told.iter().map(figure).sum::<u64>();
     assert_eq!(sum(|row| row.tests[0].planned), seconds);
