@@ -1,5 +1,5 @@
-//! The last seconds of a run, for whoever looks at it while it goes on: rates and response times of each test over the newest rows of the
-//! time series, and how its response time went row by row.
+//! The last seconds of a run, for whoever looks at it while it goes on: rates and response times of each test over the newest rows, and how
+//! its response time went row by row. Fed with the rows of [`crate::event::RunEvent::Second`], a row is a second.
 //!
 //! Of most rows only one figure per test is kept, so that hundreds of tests stay small. Pure: fed with rows, asked for figures.
 

@@ -574,14 +574,14 @@ impl Sink for Terminal {
             }),
             RunEvent::Notice { severity, text } => self.notice(*severity, text),
             RunEvent::Finished(summary) => self.finished(summary),
-            RunEvent::Row(row) => {
+            RunEvent::Second(second) => {
                 if self.is_watched() {
-                    self.recent.push(Arc::clone(row));
+                    self.recent.push(Arc::clone(second));
                     self.lately = self.recent.lately();
                 }
                 Ok(())
             }
-            RunEvent::Second(_) | RunEvent::Coarsened(_) | RunEvent::Iterations { .. } => Ok(()),
+            RunEvent::Row(_) | RunEvent::Coarsened(_) | RunEvent::Iterations { .. } => Ok(()),
         }
     }
 

@@ -163,7 +163,7 @@ fn row(second: u64, tests: usize, took_ms: impl Fn(usize, u64) -> u64) -> RunEve
         }
         row
     };
-    RunEvent::Row(Arc::new(Row {
+    RunEvent::Second(Arc::new(Row {
         from_ns: second * SECOND_NS,
         to_ns: (second + 1) * SECOND_NS,
         tests: (0..tests).map(test).collect(),

@@ -209,6 +209,7 @@ fn nasty_events(text: &str) -> Vec<RunEvent> {
                 metrics: vec![(said(), 1.0)],
             }],
         },
+        RunEvent::Second(Arc::new(row(0, text))),
         RunEvent::Row(Arc::new(row(0, text))),
         RunEvent::Progress(Box::new(nasty_summary(text))),
         RunEvent::Finished(Box::new(nasty_summary(text))),
