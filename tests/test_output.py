@@ -73,7 +73,7 @@ def test_the_report_says_everything_on_stdout(run_pysurge, tmp_path):
     assert re.search(r"metric +count +mean +min +p50 +p95 +p99 +max\n +size +20 +3 ", report)
     assert re.search(r"20 .*LookupError", report), "failures are one group, with a count"
     # In the failing test's block: its group has message and traceback, and the three slowest have it beside them.
-    failures, _, slowest = report[report.index("<Failing") :].partition("slowest")
+    failures, _, slowest = report[report.index("<Failing kwargs={}> ─") :].partition("slowest")
     assert failures.count("nobody knows") <= 3, "and one message and traceback"
     assert slowest.count("nobody knows") <= 3, "and beside the slowest iterations"
     assert re.search(r'File "\S*cases\.py", line \d+, in run', report)
