@@ -47,6 +47,7 @@ pub use folder::{ReportError, RunFolder, SUMMARY, summary_json, write_report};
 pub use junit::{JunitFile, junit, junit_not_fired};
 pub use live::{Curtain, Measure, Size};
 pub use page::{REPORT, report_html};
+pub use naming::TestNames;
 pub use plan::{plan_json, plan_svg, plan_text};
 pub use private::{make_folder, replace_file};
 pub use samples::Samples;

@@ -4,7 +4,7 @@ use pysurge_core::event::RunEvent;
 
 /// Follows a run's events and knows the names of its tests.
 #[derive(Debug, Default)]
-pub(crate) struct TestNames {
+pub struct TestNames {
     /// As the config calls them.
     given: Vec<Option<String>>,
     names: Vec<String>,
@@ -12,7 +12,7 @@ pub(crate) struct TestNames {
 
 impl TestNames {
     /// Takes what says something of names.
-    pub(crate) fn hear(&mut self, event: &RunEvent) {
+    pub fn hear(&mut self, event: &RunEvent) {
         match event {
             RunEvent::Opened { plan, .. } => {
                 self.given = plan.tests.iter().map(|test| test.name.clone()).collect();
@@ -27,7 +27,7 @@ impl TestNames {
     }
 
     /// The name of the test at this place of the plan.
-    pub(crate) fn of(&self, test: usize) -> &str {
+    pub fn of(&self, test: usize) -> &str {
         self.names.get(test).map_or("?", String::as_str)
     }
 
