@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 
 mod compare;
 mod direct;
+mod export;
 mod find_max;
 mod history;
 mod notes;
@@ -27,6 +28,9 @@ mod report;
 
 pub(crate) use compare::CompareArgs;
 pub(crate) use direct::DirectArgs;
+pub(crate) use export::ExportArgs;
+#[cfg(test)]
+pub(crate) use export::Receiver;
 pub(crate) use find_max::FindMaxArgs;
 pub(crate) use history::HistoryArgs;
 pub(crate) use report::ReportArgs;
@@ -173,6 +177,7 @@ fn classic(args: ClassicArgs, command: &mut clap::Command) -> Result<Invocation,
             control: None,
             no_control: true,
         },
+        exports: ExportArgs::default(),
     };
     Ok(Invocation::Run { run, classic: true })
 }
@@ -336,6 +341,9 @@ pub(crate) struct RunArgs {
 
     #[command(flatten)]
     pub(crate) live: LiveArgs,
+
+    #[command(flatten)]
+    pub(crate) exports: ExportArgs,
 }
 
 /// By what a run is judged, and what else is told of it.
@@ -579,6 +587,9 @@ pub(crate) struct DemoArgs {
 
     #[command(flatten)]
     pub(crate) live: LiveArgs,
+
+    #[command(flatten)]
+    pub(crate) exports: ExportArgs,
 }
 
 /// `pysurge init`.

@@ -7,6 +7,7 @@ use crate::style::{ERROR, HINT, paint};
 use pysurge_config::ConfigErrors;
 use pysurge_core::harmless::{Colours, harmless_lines};
 use pysurge_core::search::NotSearchable;
+use pysurge_export::{OtlpError, PageError};
 use pysurge_manager::ManagerError;
 use pysurge_report::ReportError;
 use std::error::Error;
@@ -66,6 +67,12 @@ pub(crate) enum CliError {
     #[error("failed to {0}")]
     Junit(ReportError),
     #[error("{0}")]
+    Page(PageError),
+    #[error("{0}")]
+    Otlp(OtlpError),
+    #[error("failed to start the threads for metrics")]
+    Metrics(io::Error),
+    #[error("{0}")]
     Threshold(String),
     #[error("failed to {0}")]
     Manager(ManagerError),
@@ -121,6 +128,9 @@ impl CliError {
             | Self::Results(_)
             | Self::Samples(_)
             | Self::Junit(_)
+            | Self::Page(_)
+            | Self::Otlp(_)
+            | Self::Metrics(_)
             | Self::Threshold(_)
             | Self::DemoMissing(_)
             | Self::Target { .. }
@@ -186,6 +196,10 @@ impl CliError {
             {
                 "the system allows no more processes; ask for fewer with --workers N".to_owned()
             }
+            Self::Page(PageError::Bind { source, .. }) => return of_port(source),
+            Self::Page(PageError::Token(_)) => {
+                "choose another, or unset PYSURGE_TOKEN: one is made and shown then".to_owned()
+            }
             Self::DemoMissing(_) => {
                 "it is part of the package; reinstalling pysurge brings it back".to_owned()
             }
@@ -239,6 +253,8 @@ impl CliError {
         match self {
             Self::Run(error) => error.cause().map(|cause| cause as &dyn Error),
             Self::ConfigUnreadable { source, .. }
+            | Self::Page(PageError::Bind { source, .. })
+            | Self::Metrics(source)
             | Self::Target { source, .. }
             | Self::TargetLog { source, .. }
             | Self::Svg { source, .. }
@@ -251,6 +267,23 @@ impl CliError {
     }
 }
 
+/// What to do where a page cannot be served.
+fn of_port(source: &io::Error) -> Option<String> {
+    Some(match source.kind() {
+        io::ErrorKind::AddrInUse => {
+            "another program, maybe another run, has this port; choose one with --prometheus HOST:PORT"
+                .to_owned()
+        }
+        io::ErrorKind::PermissionDenied => {
+            "ports below 1024 are for root; choose another with --prometheus HOST:PORT".to_owned()
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            "this machine has no such address; 0.0.0.0 stands for all that it has".to_owned()
+        }
+        _ => return None,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -258,12 +291,26 @@ mod tests {
 
     #[test]
     fn errors_say_what_is_wrong_and_what_to_do() {
-        let errors = errors();
+        let errors: Vec<CliError> = errors().into_iter().chain(of_metrics()).collect();
         let text = errors.iter().fold(String::new(), |mut text, error| {
             let _ = writeln!(text, "{}exit {}\n", error.render(false), error.exit_code());
             text
         });
         insta::assert_snapshot!(text);
+    }
+
+    fn of_metrics() -> Vec<CliError> {
+        vec![
+            CliError::Page(PageError::Bind {
+                listen: pysurge_export::Listen::default(),
+                source: io::ErrorKind::AddrInUse.into(),
+            }),
+            CliError::Page(PageError::Token(pysurge_export::TokenError::Short)),
+            CliError::Otlp(OtlpError::Millis {
+                variable: "OTEL_EXPORTER_OTLP_TIMEOUT",
+                value: "10s".into(),
+            }),
+        ]
     }
 
     fn errors() -> Vec<CliError> {

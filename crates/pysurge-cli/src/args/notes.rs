@@ -68,7 +68,9 @@ pub(super) fn long_notes() -> String {
 
 {environment}
   NO_COLOR         no colours
-  CLICOLOR_FORCE   colours, also where the output is no terminal",
+  CLICOLOR_FORCE   colours, also where the output is no terminal
+  PYSURGE_TOKEN    what --prometheus asks for where other machines reach it
+  OTEL_…           headers, times and attributes of --otlp, as usual",
         examples = heading("Examples"),
         config = heading("Config"),
         steering = heading("While it runs"),
@@ -97,7 +99,9 @@ Examples:
   pysurge run load.py:upload --rate 20 -d 30s --kwarg size=10
   pysurge run shop.load.Checkout --users 5 --think-time '[1s, 3s]' -d 5m
   pysurge run load.py:login --rate 50 -d 1m --data users.csv --order shuffle
-  pysurge run tests/ -m 'not slow' --rate 20 -d 1m";
+  pysurge run tests/ -m 'not slow' --rate 20 -d 1m
+  pysurge run config.yml -d 5m --prometheus
+  pysurge run config.yml -d 5m --otlp http://collector:4318";
 
 pub(super) const CHECK_NOTES: &str = "\
 Examples:

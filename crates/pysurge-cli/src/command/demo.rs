@@ -47,6 +47,7 @@ pub(super) fn demo(args: DemoArgs, world: &mut World) -> Result<u8, CliError> {
     job.debug = args.shown.debug;
     job.quiet = args.shown.quiet;
     job.steering = fire::steering(args.live);
+    job.exports = args.exports;
     let exit_code = job.execute(world)?;
     if !args.shown.quiet {
         let text = farewell(&world.demo, target.requests());

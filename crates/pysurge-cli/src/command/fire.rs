@@ -1,17 +1,19 @@
 //! `pysurge run`, `pysurge check` and all that fires: a checked config and the flags become a plan, settings and
 //! sinks; the manager runs them; what it returns becomes the exit code.
 
+use super::export;
 use super::live::{self, Live, Place, Steering};
 use super::load::{self, Loaded, Wishes};
 use super::rehearsal::Failed;
 use super::{collect, recordings, trace};
-use crate::args::{CheckArgs, LiveArgs, ResultsArgs, RunArgs};
+use crate::args::{CheckArgs, ExportArgs, LiveArgs, ResultsArgs, RunArgs};
 use crate::error::{CliError, EXIT_INTERNAL};
 use crate::keyboard::is_in_foreground;
 use crate::style::{ERROR, can_draw, paint, shows_unicode, wants_color};
 use crate::world::{StopSignals, World};
 use pysurge_config::Config;
 use pysurge_core::threshold::Threshold;
+use pysurge_export::Exports;
 use pysurge_manager::{Abort, Controls, Mission, Outcome, Settings};
 use pysurge_report::journal::JOURNAL;
 use pysurge_report::{
@@ -62,6 +64,7 @@ pub(super) fn run(args: RunArgs, classic: bool, world: &mut World) -> Result<u8,
     job.quiet = args.shown.quiet;
     job.classic = classic;
     job.steering = steering(args.live);
+    job.exports = args.exports;
     job.execute(world)
 }
 
@@ -155,6 +158,8 @@ pub(super) struct Job {
     /// Which of them failed then.
     failed: Failed,
     pub(super) steering: Steering,
+    /// Who gets its figures while it goes on.
+    pub(super) exports: ExportArgs,
     /// Whether an invalid verdict fails the run.
     pub(super) require_valid: bool,
     /// The file for every iteration, from the working directory on.
@@ -184,6 +189,7 @@ impl Job {
             rehearsal: false,
             failed: Failed::default(),
             steering: Steering::default(),
+            exports: ExportArgs::default(),
             require_valid: false,
             samples: None,
             junit: None,
@@ -224,13 +230,14 @@ impl Job {
         // Every file is opened before any worker is started, so that nobody fires for an hour and then has nowhere to keep the result.
         let samples = open(self.samples.as_deref(), Samples::create, world).map_err(CliError::Samples)?;
         let junit = open(self.junit.as_deref(), JunitFile::create, world).map_err(CliError::Junit)?;
+        let exports = export::open(&self.exports, self.quiet, world)?;
         let folder = self.make_folder(&clock)?;
         let path = folder.as_ref().map(|(_, path)| path.clone());
         let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
         sinks.extend(folder.map(|(sink, _)| Box::new(sink) as Box<dyn Sink>));
         sinks.extend(samples.map(|sink| Box::new(sink) as Box<dyn Sink>));
         let outcome = match collect::tests(self, world) {
-            Ok(None) => self.fire(sinks, path.as_deref(), clock, world),
+            Ok(None) => self.fire(sinks, exports, path.as_deref(), clock, world),
             Ok(Some(outcome)) => Ok(outcome),
             Err(error) => Err(error),
         };
@@ -249,6 +256,7 @@ impl Job {
     fn fire(
         &mut self,
         mut sinks: Vec<Box<dyn Sink>>,
+        exports: Exports,
         folder: Option<&Path>,
         clock: LocalClock,
         world: &mut World,
@@ -260,6 +268,11 @@ impl Job {
         if self.junit.is_some() {
             sinks.push(Box::new(self.failed.clone()));
         }
+        let (metrics, export) = exports
+            .start(&self.config.plan.name, world.wall_ns)
+            .map_err(CliError::Metrics)?
+            .unzip();
+        sinks.extend(metrics);
         // Told before anything else is shown.
         let socket = live::open(&self.steering.socket, world);
         let controls = Controls::new();
@@ -271,6 +284,9 @@ impl Job {
         };
         let outcome = pysurge_manager::run(&self.config.plan, &settings, &live.sink());
         self.unwritten |= show_trouble(&live.finish(), world);
+        if let (Some(export), Ok(Outcome::Finished(_))) = (&export, &outcome) {
+            export::show_losses(export, world);
+        }
         outcome.map_err(CliError::Manager)
     }
 

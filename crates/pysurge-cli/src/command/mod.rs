@@ -4,6 +4,7 @@ mod collect;
 mod compare;
 mod control;
 mod demo;
+mod export;
 mod find_max;
 mod fire;
 mod history;
