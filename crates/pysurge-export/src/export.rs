@@ -74,17 +74,16 @@ impl Export {
                     "nobody fetched {url}: is a scraper told of it, and does it come more often than the run is long?"
                 )),
                 (_, 0, _) => {}
-                (_, refused, why) => losses.push(format!(
-                    "{} for {url} refused, the last one with {why}",
-                    plural(refused, "request")
-                )),
+                (_, refused, why) => {
+                    losses.push(format!("{} for {url} refused: {why}", plural(refused, "request")));
+                }
             }
         }
         if let Some((endpoint, ledger)) = &self.otlp {
             let (sent, lost, why) = ledger.totals();
             if lost > 0 {
                 losses.push(format!(
-                    "{lost} of {} to {endpoint} lost, the last one because: {why}",
+                    "{lost} of {} to {endpoint} lost: {why}",
                     plural(sent + lost, "push")
                 ));
             }
