@@ -154,16 +154,19 @@ fn check(ran: &Ran, summary: &Summary) {
     }
 }
 
-/// The rows of the time series follow each other, and add up to the whole.
+/// The rows of the time series follow each other, and add up to the whole; so do the seconds.
 fn check_rows(ran: &Ran, summary: &Summary) {
-    let rows: Vec<&Row> = ran
-        .events
-        .iter()
-        .filter_map(|event| match event {
-            RunEvent::Row(row) => Some(&**row),
-            _ => None,
-        })
-        .collect();
+    let of = |wanted: fn(&RunEvent) -> Option<&Row>| ran.events.iter().filter_map(wanted).collect::<Vec<_>>();
+    let rows = of(|event| match event {
+        RunEvent::Row(row) => Some(row),
+        _ => None,
+    });
+    let seconds = of(|event| match event {
+        RunEvent::Second(second) => Some(second),
+        _ => None,
+    });
+    // No run here is so long that its rows are joined.
+    assert_eq!(rows, seconds);
     assert!(rows.windows(2).all(|pair| pair[0].to_ns == pair[1].from_ns));
     for (place, test) in summary.tests.iter().enumerate() {
         let mut measures = Measures::default();
