@@ -11,7 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browsing import Browsing
 from playwright.sync_api import Page
-from support import Launcher, config, run_folder
+from support import Launcher, config, run_folder, until
 
 HOSTILE = '<img src=x onerror="window.hacked=1">\'\u202e\x1b[31m</script><script>window.hacked=1</script>'
 
@@ -212,7 +212,8 @@ def test_everybody_can_use_it(browsing, folder, width, scheme):
         page.wait_for_selector("h2")
         # All that is drawn once it is seen is looked at, too.
         page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
-        page.wait_for_function("document.querySelectorAll('canvas').length === document.querySelectorAll('.drawing').length")
+        drawn = "document.querySelectorAll('canvas').length === document.querySelectorAll('.drawing').length"
+        until(lambda: page.evaluate(drawn), "all charts to be drawn")
         found = Axe().run(page)
         assert found.violations_count == 0, found.generate_report()
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")

@@ -8,7 +8,8 @@ from pathlib import Path
 IMAGES = Path(__file__).parent
 sys.path.insert(0, str(IMAGES.parents[1] / "tests"))
 
-from browsing import Browsing  # noqa: E402 - it stands with the tests
+from browsing import Browsing  # noqa: E402 - they stand with the tests
+from support import until  # noqa: E402
 
 SHOP = '''
 import random
@@ -64,7 +65,7 @@ def main() -> None:
         (run,) = (project / "pysurge-results").iterdir()
         with Browsing() as browsing, browsing.open((run / "report.html").as_uri()) as page:
             page.set_viewport_size({"width": 1280, "height": 1420})
-            page.wait_for_function("document.querySelectorAll('canvas').length >= 4")
+            until(lambda: page.evaluate("document.querySelectorAll('canvas').length >= 4"), "charts to be drawn")
             page.screenshot(path=IMAGES / "report.png")
 
 
