@@ -199,10 +199,15 @@ def test_users_of_the_closed_model_take_turns(run_pysurge, tmp_path):
     body = """
 class Case(TestCase):
     inside = 0
+    everybody = asyncio.Event()
 
     async def run(self):
         Case.inside += 1
         self.metrics["inside"] = Case.inside
+        # Nobody leaves before all are there.
+        if Case.inside == 300:
+            self.everybody.set()
+        await asyncio.wait_for(self.everybody.wait(), 30)
         await asyncio.sleep(0.001)
         Case.inside -= 1
 """
