@@ -5,6 +5,7 @@
 mod plans;
 mod sample;
 mod screen;
+mod written;
 
 use proptest::prelude::*;
 use pysurge_core::account::Account;
@@ -14,27 +15,10 @@ use pysurge_core::schedule::{Change, Factor, Stripe};
 use pysurge_core::series::{Row, TestRow};
 use pysurge_core::summary::{Summary, TestSummary};
 use pysurge_core::wire::{LogRecord, TestInfo};
-use pysurge_report::{LocalClock, Sink, Size, Terminal, TerminalOptions};
+use pysurge_report::{Sink, Size, Terminal, TerminalOptions};
 use screen::{Narrowing, Screen};
-use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
-
-/// 2018-09-14 18:51:37.590 UTC.
-const WALL_NS: u64 = 1_536_951_097_590_000_000;
-const SECOND_NS: u64 = 1_000_000_000;
-
-#[derive(Clone, Default)]
-struct Buffer(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Buffer {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
+use written::{Buffer, SECOND_NS, WALL_NS};
 
 /// A sink on a terminal.
 struct Rig {
@@ -50,24 +34,12 @@ impl Rig {
         let size = Arc::new(Mutex::new(Some(Size { columns, rows })));
         let of_sink = Arc::clone(&size);
         let mut options = TerminalOptions {
-            stdout: Box::new(written.clone()),
-            stderr: Box::new(written.clone()),
             stdout_is_tty: true,
             stderr_is_tty: true,
             size: Box::new(move || *of_sink.lock().unwrap()),
-            unicode: true,
-            color_stdout: false,
-            color_stderr: false,
             columns: Some(columns),
-            quiet: false,
-            debug: false,
-            classic: false,
-            rehearsals: false,
             keys: true,
-            results: None,
-            samples: None,
-            compare: None,
-            clock: LocalClock::new(|| WALL_NS).in_utc(),
+            ..written::options(&written, &written)
         };
         change(&mut options);
         Self {
@@ -84,7 +56,7 @@ impl Rig {
 
     /// What came since it was asked last.
     fn news(&self) -> String {
-        String::from_utf8(std::mem::take(&mut *self.written.0.lock().unwrap())).unwrap()
+        self.written.take()
     }
 
     fn see(&mut self) {
@@ -468,7 +440,7 @@ fn a_sink_that_is_dropped_leaves_nothing() {
         ..
     } = rig;
     drop(sink);
-    screen.write(&String::from_utf8(written.0.lock().unwrap().clone()).unwrap());
+    screen.write(&written.text());
     assert!(!screen.all().contains("left"), "{}", screen.all());
     assert!(screen.is_sane());
 }

@@ -6,6 +6,7 @@
 mod plans;
 mod sample;
 mod screen;
+mod written;
 
 use pysurge_core::compare::{Options, Source, compare};
 use pysurge_core::event::{RunEvent, Severity, Stream};
@@ -25,8 +26,8 @@ use quick_xml::events::Event;
 use screen::{Narrowing, Screen};
 use serde_json::Value;
 use std::fs;
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use written::Buffer;
 
 const NASTY: [&str; 14] = [
     "\x1b[2J\x1b[H",
@@ -327,44 +328,19 @@ fn junit_is_xml() {
     }
 }
 
-/// Keeps what is written.
-#[derive(Clone, Default)]
-struct Buffer(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Buffer {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 fn clock() -> LocalClock {
     LocalClock::new(|| 0).in_utc()
 }
 
 fn terminal(text: &str, stdout: &Buffer, stderr: &Buffer) -> TerminalOptions {
     TerminalOptions {
-        stdout: Box::new(stdout.clone()),
-        stderr: Box::new(stderr.clone()),
-        stdout_is_tty: false,
-        stderr_is_tty: false,
-        size: Box::new(|| None),
-        unicode: true,
         color_stdout: true,
         color_stderr: true,
         columns: Some(100),
-        quiet: false,
-        debug: false,
-        classic: false,
-        rehearsals: false,
-        keys: false,
         results: Some(text.to_owned().into()),
         samples: Some(text.to_owned().into()),
         compare: Some(text.to_owned()),
-        clock: clock(),
+        ..written::options(stdout, stderr)
     }
 }
 
@@ -384,8 +360,7 @@ fn a_live_block_gets_text_and_colours() {
             for event in nasty_events(&text) {
                 sink.take(&event).unwrap();
                 sink.flush().unwrap();
-                let news = std::mem::take(&mut *written.0.lock().unwrap());
-                screen.write(&String::from_utf8(news).unwrap().replace('\t', " "));
+                screen.write(&written.take().replace('\t', " "));
                 let seen = screen.all();
                 assert!(!seen.contains(|c| c != '\n' && is_harmful(c)), "{seen:?}");
             }
@@ -410,8 +385,7 @@ fn a_terminal_gets_text_and_colours() {
             }
             sink.close().unwrap();
             for (stream, what) in [(stdout, "stdout"), (stderr, "stderr")] {
-                let bytes = stream.0.lock().unwrap().clone();
-                assert_plain(&without_colours(&String::from_utf8(bytes).unwrap()), what, &text);
+                assert_plain(&without_colours(&stream.text()), what, &text);
             }
         }
     }

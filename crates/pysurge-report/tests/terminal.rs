@@ -5,6 +5,7 @@
 mod plans;
 mod sample;
 mod screen;
+mod written;
 
 use pysurge_core::account::Account;
 use pysurge_core::event::{Actor, RunEvent, Severity, StopReason, Stream};
@@ -20,44 +21,22 @@ use pysurge_report::{LocalClock, Sink, Size, Terminal, TerminalOptions};
 use screen::{Narrowing, Screen};
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use written::{Buffer, SECOND_NS, WALL_NS};
 
-/// 2018-09-14 18:51:37.590 UTC.
-const WALL_NS: u64 = 1_536_951_097_590_000_000;
-const SECOND_NS: u64 = 1_000_000_000;
-
-#[derive(Clone, Default)]
-struct Buffer(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Buffer {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+/// With escape sequences made visible and every frame on a line of its own.
+fn visible(buffer: &Buffer) -> String {
+    let text = buffer.text().replace("\x1b[?2026h", "\n\x1b[?2026h");
+    text.replace('\r', "␍").replace('\x1b', "␛")
 }
 
-impl Buffer {
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-
-    /// With escape sequences made visible and every frame on a line of its own.
-    fn visible(&self) -> String {
-        let text = self.text().replace("\x1b[?2026h", "\n\x1b[?2026h");
-        text.replace('\r', "␍").replace('\x1b', "␛")
-    }
-
-    /// What was written since, as a terminal shows it.
-    fn shown_since(&self, before: usize, columns: u16) -> String {
-        let mut screen = Screen::new(columns.into(), 5, Narrowing::Wraps);
-        screen.write(&self.text()[before..]);
-        assert!(!screen.was_cut, "{:?}", self.text());
-        screen.all()
-    }
+/// What was written since, as a terminal shows it.
+fn shown_since(buffer: &Buffer, before: usize, columns: u16) -> String {
+    let mut screen = Screen::new(columns.into(), 5, Narrowing::Wraps);
+    screen.write(&buffer.text()[before..]);
+    assert!(!screen.was_cut, "{:?}", buffer.text());
+    screen.all()
 }
 
 struct Gone;
@@ -75,24 +54,8 @@ impl Write for Gone {
 fn terminal(change: impl FnOnce(&mut TerminalOptions)) -> (Terminal, Buffer, Buffer) {
     let (stdout, stderr) = (Buffer::default(), Buffer::default());
     let mut options = TerminalOptions {
-        stdout: Box::new(stdout.clone()),
-        stderr: Box::new(stderr.clone()),
-        stdout_is_tty: false,
-        stderr_is_tty: false,
-        size: Box::new(|| None),
-        unicode: true,
-        color_stdout: false,
-        color_stderr: false,
-        columns: Some(80),
-        quiet: false,
-        debug: false,
-        classic: false,
-        rehearsals: false,
-        keys: false,
         results: Some(PathBuf::from("pysurge-results/20180914-185137-demo")),
-        samples: None,
-        compare: None,
-        clock: LocalClock::new(|| WALL_NS).in_utc(),
+        ..written::options(&stdout, &stderr)
     };
     change(&mut options);
     if options.stderr_is_tty {
@@ -250,8 +213,8 @@ fn a_run_on_a_terminal() {
         (options.stdout_is_tty, options.stderr_is_tty) = (true, true);
     });
     play(sink, &a_run());
-    insta::assert_snapshot!("screen_bytes", screen.visible());
-    insta::assert_snapshot!("screen_left", screen.shown_since(0, 80));
+    insta::assert_snapshot!("screen_bytes", visible(&screen));
+    insta::assert_snapshot!("screen_left", shown_since(&screen, 0, 80));
 }
 
 #[test]
@@ -270,7 +233,7 @@ fn a_wide_terminal_has_a_bar_and_colours() {
             RunEvent::Progress(Box::new(progress)),
         ],
     );
-    insta::assert_snapshot!("wide_bytes", stderr.visible());
+    insta::assert_snapshot!("wide_bytes", visible(&stderr));
 }
 
 #[test]
@@ -285,7 +248,7 @@ fn a_progress_line_fits_any_terminal() {
         let mut huge = sample::huge();
         (huge.duration_s, huge.elapsed_s, huge.planned_duration_s) = (5.0, 5.0, Some(60.0));
         sink.take(&RunEvent::Progress(Box::new(huge))).unwrap();
-        let drawn = stderr.shown_since(before, columns);
+        let drawn = shown_since(&stderr, before, columns);
         assert!(drawn.contains("55s left"), "{columns}: {drawn:?}");
         assert!(
             drawn.chars().count() < usize::from(columns),
@@ -577,7 +540,7 @@ fn a_steered_run_is_told_as_it_goes() {
             (options.stderr_is_tty, options.columns) = (true, Some(columns));
         });
         play(sink, &a_steered_run());
-        insta::assert_snapshot!(format!("steered_{columns}"), stderr.visible());
+        insta::assert_snapshot!(format!("steered_{columns}"), visible(&stderr));
     }
     let (sink, _, stderr) = terminal(|options| options.quiet = true);
     play(sink, &a_steered_run());
@@ -603,7 +566,7 @@ fn what_is_wrong_is_told_while_it_runs() {
             let mut summary = summary.clone();
             (summary.duration_s, summary.elapsed_s) = (45.0, 45.0);
             sink.take(&RunEvent::Progress(Box::new(summary))).unwrap();
-            let drawn = stderr.shown_since(before, columns);
+            let drawn = shown_since(&stderr, before, columns);
             insta::assert_snapshot!(format!("wrong_{name}_{columns}"), drawn);
         }
     }
