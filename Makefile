@@ -65,7 +65,7 @@ test-slow: $(STAMPS)/installed $(STAMPS)/dev ## what takes too long for every ch
 test-pythons: tools ## pytest over a wheel for every CPython 3.10 to 3.13 found on this machine
 	bash tests/every_python.sh
 
-bench: $(STAMPS)/installed $(STAMPS)/bench ## speed and size, as ratios within one run
+bench: $(STAMPS)/installed $(STAMPS)/bench $(STAMPS)/dev ## speed and size, as ratios within one run
 	$(BIN)/python benches/run.py
 
 bench-peers: $(STAMPS)/installed $(STAMPS)/bench ## the same rows with pysurge 1.0.1, k9-load and locust beside ours

@@ -30,6 +30,7 @@ from rows import (
     memory,
     models,
     output,
+    page,
     pytest_tests,
     startup,
 )
@@ -47,6 +48,7 @@ ROWS: dict[str, ModuleType] = {
     "http": http,
     "feeder": feeder,
     "output": output,
+    "page": page,
     "startup": startup,
 }
 
