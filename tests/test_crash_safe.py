@@ -49,12 +49,15 @@ def test_killed_at_any_instant_the_report_is_rebuilt(start_pysurge: Any, run_pys
     killed_s = kill_after(start_pysurge, tmp_path, instant.randint(2, 4), rest_s=instant.random())
     folder = run_folder(tmp_path)
     assert json.loads((folder / "summary.json").read_text())["status"] == "running"
+    assert not (folder / "report.html").exists()
 
     shown = run_pysurge(["report", str(folder.relative_to(tmp_path))])
     assert shown.returncode == 0, shown.stderr
     assert "killed before its end" in shown.stdout
     assert f"results: pysurge-results/{folder.name}" in shown.stdout
     assert "rebuilt from" in shown.stderr
+    # The page is that of the rebuilt run.
+    assert '"status":"killed"' in (folder / "report.html").read_text()
 
     rebuilt = summary(tmp_path)
     assert rebuilt["status"] == "killed"

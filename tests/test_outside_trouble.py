@@ -72,6 +72,18 @@ def test_room_that_comes_back_is_used(start_pysurge: Any, tmp_path: Path) -> Non
     assert summary(tmp_path)["status"] == "finished"
 
 
+def test_a_page_that_cannot_be_written_is_told_and_nothing_else_is_lost(start_pysurge: Any, tmp_path: Path) -> None:
+    run = start_pysurge("run c.yml -d 10m --workers 1", case(NOTED))
+    until(lambda: journal(tmp_path), "the first iteration")
+    (run_folder(tmp_path) / ".report.html.new").mkdir()
+    run.signal(signal.SIGINT)
+    assert run.wait() == 1
+    assert "error: the run's folder: cannot write all of " in run.stderr
+    assert summary(tmp_path)["status"] == "finished"
+    assert not (run_folder(tmp_path) / "report.html").exists()
+    assert not (run_folder(tmp_path) / "run.journal").exists()
+
+
 @pytest.mark.parametrize(("flag", "name"), [("--samples", "out.csv"), ("--junit", "out.xml")])
 def test_a_file_that_cannot_be_written(run_pysurge: Any, tmp_path: Path, flag: str, name: str) -> None:
     (tmp_path / name).symlink_to("/dev/full")

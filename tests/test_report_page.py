@@ -199,11 +199,25 @@ def test_charts_are_zoomed_together(page):
 
 def test_light_and_dark_and_a_logarithmic_axis(page):
     theme = "document.documentElement.dataset.theme"
+    chart = page.locator("figure", has=page.get_by_role("heading", name="Response time", exact=True))
+    chart.scroll_into_view_if_needed()
+
+    def picture() -> str:
+        return chart.locator("canvas").evaluate("canvas => canvas.toDataURL()")
+
+    until(lambda: chart.locator("canvas").count(), "the chart")
+    pictures = [picture()]
     assert page.evaluate(theme) == "light"
     page.get_by_role("button", name="Dark").click()
     assert page.evaluate(theme) == "dark"
-    page.get_by_label("logarithmic durations").check()
-    assert page.locator("#test canvas").count() >= 2
+    for change in (lambda: None, page.get_by_label("logarithmic durations").check):
+        change()
+        # It is drawn anew, in other colours and on another axis.
+        until(lambda: chart.locator("canvas").count() and picture() not in pictures, "another picture")
+        pictures.append(picture())
+    page.get_by_label("logarithmic durations").uncheck()
+    page.get_by_role("button", name="Light").click()
+    until(lambda: chart.locator("canvas").count() and picture() == pictures[0], "the first picture again")
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (1280, "dark"), (390, "light")])
@@ -233,6 +247,17 @@ def test_it_is_made_anew_from_the_folder(folder):
     launcher.close()
     assert done.returncode == 0, done.stderr
     assert f"report: {folder.name}/report.html" in done.stdout
+    assert page.read_bytes() == before
+    # One that cannot be written is told, and the report is shown all the same.
+    blocker = folder / ".report.html.new"
+    blocker.mkdir()
+    launcher = Launcher(folder.parent)
+    done = launcher.run(["report", folder.name])
+    launcher.close()
+    blocker.rmdir()
+    assert done.returncode == 0
+    assert f"cannot write {folder.name}/report.html" in done.stderr
+    assert "checkout" in done.stdout
     assert page.read_bytes() == before
     # The page itself, beside its data, which grows with the run.
     data = re.search(rb'<script id="data" type="application/json">(.*?)</script>', before, re.S)
