@@ -72,6 +72,27 @@ def test_room_that_comes_back_is_used(start_pysurge: Any, tmp_path: Path) -> Non
     assert summary(tmp_path)["status"] == "finished"
 
 
+# Becomes a command whose standard output is a small pipe that nobody reads, and that never breaks.
+STUCK = (
+    "import fcntl, os, sys; reader, writer = os.pipe(); fcntl.fcntl(writer, 1031, 4096); os.set_inheritable(reader, True); "
+    "os.dup2(writer, 1); os.execv(sys.argv[1], sys.argv[1:])"
+)
+
+
+def test_a_command_whose_reader_hangs_can_be_ended_and_its_results_are_there(start_pysurge: Any, tmp_path: Path) -> None:
+    flood = case("def run(self):\n    note('ended')\n    print('x' * 2000)")
+    run = start_pysurge(
+        "run c.yml -d 1s --workers 1 --no-rehearsal", flood, program=[sys.executable, "-c", STUCK, executable()]
+    )
+    until(lambda: len(journal(tmp_path)) == 20, "every iteration")
+    page = run_folder(tmp_path) / "report.html"
+    until(page.exists, "the results")
+    # At first they mean the run and do nothing; then they end what waits for the reader.
+    until(lambda: run.process.poll() is not None or run.signal(signal.SIGINT), "the end after many signals")
+    assert run.wait() == -signal.SIGINT
+    assert summary(tmp_path)["account"]["passed"] == 20
+
+
 def test_a_page_that_cannot_be_written_is_told_and_nothing_else_is_lost(start_pysurge: Any, tmp_path: Path) -> None:
     run = start_pysurge("run c.yml -d 10m --workers 1", case(NOTED))
     until(lambda: journal(tmp_path), "the first iteration")
