@@ -1,5 +1,5 @@
-// Builds the page of the report: one file with script and style inside, and hashes of both in its content security policy, so that nothing
-// else can run in it. Usage: node build.mjs FOLDER.
+// Builds the pages: each one file with script and style inside, and hashes of both in its content security policy, so that nothing else can
+// run in it. Usage: node build.mjs FOLDER.
 
 import { createHash } from "node:crypto";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
@@ -10,9 +10,12 @@ import { build } from "esbuild";
 const here = dirname(fileURLToPath(import.meta.url));
 const out = process.argv[2] ?? join(here, "dist");
 
-async function bundle(entry) {
+// Each is src/pages/NAME.tsx in src/pages/NAME.html; and what it may connect to.
+const PAGES = { report: "'none'" };
+
+async function bundle(name) {
   const result = await build({
-    entryPoints: [join(here, "src", entry)],
+    entryPoints: [join(here, "src", "pages", `${name}.tsx`)],
     bundle: true,
     minify: true,
     write: false,
@@ -41,13 +44,23 @@ async function notices() {
 
 const hash = (text) => `'sha256-${createHash("sha256").update(text, "utf8").digest("base64")}'`;
 
-async function page(entry, template) {
-  const { script, style } = await bundle(entry);
-  const policy = `default-src 'none'; script-src ${hash(script)}; style-src ${hash(style)}; img-src data:; base-uri 'none'; form-action 'none'`;
-  const marks = { POLICY: policy, STYLE: style, SCRIPT: script, NOTICES: await notices() };
-  const html = await readFile(join(here, "src", template), "utf8");
+async function page(name, connections) {
+  const { script, style } = await bundle(name);
+  const policy = [
+    "default-src 'none'",
+    `script-src ${hash(script)}`,
+    `style-src ${hash(style)}`,
+    "img-src data:",
+    `connect-src ${connections}`,
+    "base-uri 'none'",
+    "form-action 'none'",
+  ];
+  const marks = { POLICY: policy.join("; "), STYLE: style, SCRIPT: script, NOTICES: await notices() };
+  const html = await readFile(join(here, "src", "pages", `${name}.html`), "utf8");
   return html.replace(/%%(POLICY|STYLE|SCRIPT|NOTICES)%%/g, (_, mark) => marks[mark]);
 }
 
 await mkdir(out, { recursive: true });
-await writeFile(join(out, "report.html"), await page("main.tsx", "report.html"));
+for (const [name, connections] of Object.entries(PAGES)) {
+  await writeFile(join(out, `${name}.html`), await page(name, connections));
+}

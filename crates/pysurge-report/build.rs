@@ -1,4 +1,4 @@
-//! Builds the page of the report from `web/` with Node.js, or takes one that was built before from the folder that `PYSURGE_WEB_DIST` names.
+//! Builds the pages from `web/` with Node.js, or takes those that were built before from the folder that `PYSURGE_WEB_DIST` names.
 
 #![expect(
     clippy::print_stderr,
@@ -12,12 +12,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-/// Names a folder with a page that is built already: for a machine without Node.js or network.
+/// Names a folder with pages that are built already: for a machine without Node.js or network.
 const BUILT: &str = "PYSURGE_WEB_DIST";
 
-const PAGE: &str = "report.html";
+const PAGES: [&str; 1] = ["report.html"];
 
-/// What the page is built from; the rest of `web/` checks it.
+/// What the pages are built from; the rest of `web/` checks it.
 const SOURCES: [&str; 5] = [
     "package.json",
     "package-lock.json",
@@ -30,10 +30,11 @@ fn main() -> ExitCode {
     match build() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: pysurge's report page cannot be built: {error}");
+            eprintln!("error: pysurge's pages cannot be built: {error}");
             eprintln!(
                 "  install Node.js 20 or newer with npm (https://nodejs.org; Debian: apt install nodejs npm),\n  \
-                 or set {BUILT} to a folder with a {PAGE} that was built elsewhere by: npm ci && npm run build"
+                 or set {BUILT} to a folder with {} that were built elsewhere by: npm ci && npm run build",
+                PAGES.join(", ")
             );
             ExitCode::FAILURE
         }
@@ -44,9 +45,11 @@ fn build() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(env::var("OUT_DIR")?);
     println!("cargo::rerun-if-env-changed={BUILT}");
     if let Some(built) = env::var_os(BUILT) {
-        let page = Path::new(&built).join(PAGE);
-        println!("cargo::rerun-if-changed={}", page.display());
-        fs::copy(&page, out.join(PAGE)).map_err(|error| format!("copy {}: {error}", page.display()))?;
+        for name in PAGES {
+            let page = Path::new(&built).join(name);
+            println!("cargo::rerun-if-changed={}", page.display());
+            fs::copy(&page, out.join(name)).map_err(|error| format!("copy {}: {error}", page.display()))?;
+        }
         return Ok(());
     }
     let web = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("../../web");

@@ -1,10 +1,10 @@
 // The report of a run: reads the data in the page and draws it.
 
 import { render } from "preact";
-import { pageData } from "./data";
-import { Report } from "./report";
+import { pageData } from "../data";
+import { Report } from "../report";
 import "uplot/dist/uPlot.min.css";
-import "./style.css";
+import "../style.css";
 
 const place = document.getElementById("page");
 if (place) {
