@@ -1,16 +1,16 @@
 // The whole page, from what is read first to what is looked up.
 
-import { useEffect, useState } from "preact/hooks";
-import { isZoomed, onZoom, setWhole, zoom } from "./charts/together";
-import { nameOf, type Page, type Summary } from "./data";
-import { setLog, setTheme, useLook } from "./look";
+import { useState } from "preact/hooks";
+import { setWhole } from "./charts/together";
+import type { Page, Summary } from "./data";
+import { Bar } from "./parts/bar";
 import { Generator } from "./parts/generator";
 import { TestInFull } from "./parts/test";
 import { Tests } from "./parts/tests";
 import { Verdict } from "./parts/verdict";
 import { localTime, plural, span } from "./units";
 
-const STOPS = {
+export const STOPS = {
   duration: "ran as long as planned",
   iterations: "every planned iteration was done",
   threshold: "stopped by a threshold",
@@ -18,6 +18,14 @@ const STOPS = {
   second_signal: "stopped at once, on request",
   workers_lost: "ended because every worker was lost",
 };
+
+const LINKS: [string, string][] = [
+  ["verdict", "Verdict"],
+  ["tests", "Tests"],
+  ["test", "Charts"],
+  ["generator", "Generator"],
+  ["config", "Configuration"],
+];
 
 export function Report({ page }: { page: Page }) {
   const [chosen, choose] = useState(() =>
@@ -34,7 +42,7 @@ export function Report({ page }: { page: Page }) {
         To the verdict
       </a>
       <Head summary={summary} />
-      <Bar page={page} chosen={chosen} choose={choose} />
+      <Bar label="The report" links={LINKS} summary={summary} chosen={chosen} choose={choose} />
       <main>
         <Verdict summary={summary} />
         <Tests summary={summary} chosen={chosen} choose={choose} />
@@ -68,44 +76,5 @@ function Head({ summary }: { summary: Summary }) {
       <h1>{summary.name}</h1>
       <p>{facts.filter(Boolean).join(" · ")}</p>
     </header>
-  );
-}
-
-/** What stays in sight: the choice of the test, and how charts are shown. */
-function Bar({ page, chosen, choose }: { page: Page; chosen: number; choose: (test: number) => void }) {
-  const look = useLook();
-  const [zoomed, setZoomed] = useState(isZoomed());
-  useEffect(() => onZoom(() => setZoomed(isZoomed())), []);
-  return (
-    <nav class="bar" aria-label="The report">
-      <span class="links">
-        <a href="#verdict">Verdict</a>
-        <a href="#tests">Tests</a>
-        <a href="#test">Charts</a>
-        <a href="#generator">Generator</a>
-        <a href="#config">Configuration</a>
-      </span>
-      {page.summary.tests.length > 1 ? (
-        <label>
-          Test{" "}
-          <select value={chosen} onChange={(event) => choose(Number(event.currentTarget.value))}>
-            {page.summary.tests.map((test, at) => (
-              <option key={at} value={at}>
-                {nameOf(test)}
-              </option>
-            ))}
-          </select>
-        </label>
-      ) : null}
-      <label>
-        <input type="checkbox" checked={look.isLog} onChange={(event) => setLog(event.currentTarget.checked)} /> logarithmic durations
-      </label>
-      <button type="button" disabled={!zoomed} onClick={() => zoom(null)}>
-        Whole run
-      </button>
-      <button type="button" onClick={() => setTheme(look.theme === "dark" ? "light" : "dark")}>
-        {look.theme === "dark" ? "Light" : "Dark"}
-      </button>
-    </nav>
   );
 }

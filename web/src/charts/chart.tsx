@@ -1,5 +1,5 @@
 // A chart with its title, its figures as a table for whoever cannot see it, and keys for whoever has no mouse. It is drawn once it comes into
-// view, and anew when its room, its data or the colours change.
+// view, and anew when its kind or the colours change; new data and new room it takes as it is.
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
@@ -30,7 +30,7 @@ export interface ChartProps {
   /** Whether its x axis is the time of the run. */
   isOverTime: boolean;
   figures: Figures;
-  /** What the options depend on, beside the data. */
+  /** What the options depend on; functions in them may look at newer data. */
   depends?: unknown[];
   wide?: boolean;
 }
@@ -90,7 +90,14 @@ export function Chart(props: ChartProps) {
       chart.current = null;
       drawn.destroy();
     };
-  }, [isSeen, props.data, look, ...(props.depends ?? [])]);
+  }, [isSeen, look, ...(props.depends ?? [])]);
+
+  useEffect(() => {
+    const drawn = chart.current;
+    if (drawn && drawn.data !== props.data) {
+      renew(drawn, props.data, props.isOverTime);
+    }
+  }, [props.data]);
 
   return (
     <figure class={props.wide ? "chart wide" : "chart"}>
@@ -115,6 +122,21 @@ export function Chart(props: ChartProps) {
 /** Options of the x axis and the cursor of a chart over time. */
 export function overTime(): Pick<uPlot.Options, "cursor"> {
   return { cursor: { sync: { key: TOGETHER, setSeries: false }, drag: { x: true, y: false, setScale: true } } };
+}
+
+/** Gives a chart newer data; what the reader chose to see stays. */
+function renew(chart: uPlot, data: uPlot.AlignedData, isOverTime: boolean): void {
+  const xs = chart.data[0];
+  const { min, max } = chart.scales.x ?? {};
+  const isWhole = min == null || max == null || (min <= (xs[0] ?? 0) && max >= (xs[xs.length - 1] ?? 0));
+  // Together, so that nobody takes the scale in between for a zoom by hand.
+  chart.batch(() => {
+    chart.setData(data, !isOverTime && isWhole);
+    if (isOverTime) {
+      const [from, to] = shownRange();
+      chart.setScale("x", { min: from, max: to });
+    }
+  });
 }
 
 function press(event: KeyboardEvent, chart: uPlot | null, isOverTime: boolean): void {

@@ -24,18 +24,17 @@ export function Distributions({ title, note, curves }: { title: string; note: st
     return [shares.map(toAxis), ...curves.map((curve) => along(shares, curve.of, isLog))];
   }, [curves, isLog]);
   const xs = data[0];
-  const end = Math.max(1, xs[xs.length - 1] ?? 1);
   const shareAt = (x: number) => percentile(1 - 10 ** -x);
   const options = (): Omit<uPlot.Options, "width" | "height"> => ({
     cursor: { drag: { x: true, y: false, setScale: true } },
     scales: {
-      x: { time: false, range: (_, min, max) => (min == null || max == null ? [0, end] : [min, max]) },
+      x: { time: false, range: (_, min, max) => (min == null || max == null ? [0, 1] : [min, Math.max(min + 1e-3, max)]) },
       y: isLog ? { distr: 3 } : { range: (_, _min, max) => [0, (max ?? 0) * 1.05 || 1] },
     },
     axes: [
       {
         ...axis(shareAt),
-        splits: (_, __, min, max) => ticks(end).filter((tick) => tick >= min - 1e-9 && tick <= max + 1e-9),
+        splits: (_, __, min, max) => ticks(max).filter((tick) => tick >= min - 1e-9 && tick <= max + 1e-9),
       },
       axis(duration, 64),
     ],
@@ -51,7 +50,7 @@ export function Distributions({ title, note, curves }: { title: string; note: st
       options={options}
       data={data}
       isOverTime={false}
-      depends={[isLog]}
+      depends={[isLog, curves.map((curve) => curve.label).join("\n")]}
       figures={{
         head: ["percentile", ...curves.map((curve) => curve.label)],
         rows: xs.length,

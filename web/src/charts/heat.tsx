@@ -1,7 +1,7 @@
 // A heat map: how many iterations took how long, over the time of the run. The darker, the more, on a logarithmic scale, so that the few slow
 // ones are seen beside the many quick ones.
 
-import { useMemo } from "preact/hooks";
+import { useMemo, useRef } from "preact/hooks";
 import type uPlot from "uplot";
 import type { HeatMap } from "../data";
 import { clock, count, duration } from "../units";
@@ -19,17 +19,19 @@ export function Heat({ heat, title }: { heat: HeatMap; title: string }) {
     return counts.reduce((most, count) => Math.max(most, count), 1);
   }, [heat]);
   const data = useMemo((): uPlot.AlignedData => [heat.times, heat.times.map(() => null)], [heat]);
-  const bins = heat.edges.length - 1;
+  // The chart looks here whenever it draws: the map may be another by then.
+  const now = useRef({ heat, most });
+  now.current = { heat, most };
   const options = (): Omit<uPlot.Options, "width" | "height"> => ({
     ...overTime(),
-    scales: { x: { time: false }, y: { range: () => [0, bins] } },
-    axes: [axis(clock), axis((bin) => duration(heat.edges[Math.round(bin)]), 64)],
+    scales: { x: { time: false }, y: { range: () => [0, now.current.heat.edges.length - 1] } },
+    axes: [axis(clock), axis((bin) => duration(now.current.heat.edges[Math.round(bin)]), 64)],
     series: [
       { label: "time", value: (_, value) => (value == null ? "–" : clock(value)) },
-      { label: "iterations under the cursor", value: (chart) => underCursor(chart, heat) },
+      { label: "iterations under the cursor", value: (chart) => underCursor(chart, now.current.heat) },
     ],
     hooks: {
-      drawClear: [(chart) => draw(chart, heat, most)],
+      drawClear: [(chart) => draw(chart, now.current.heat, now.current.most)],
       setScale: [(chart, key) => (key === "x" ? follow(chart) : undefined)],
     },
   });

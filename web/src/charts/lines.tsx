@@ -66,7 +66,7 @@ export function TimeLines({ title, note, from, to, lines, format, durations, atL
       options={options}
       data={data}
       isOverTime
-      depends={[isLogarithmic]}
+      depends={[isLogarithmic, lines.map((line) => line.label).join("\n")]}
       figures={{
         head: ["time", ...lines.map((line) => line.label)],
         rows: from.length,

@@ -4,6 +4,12 @@ import type { Account, Cause, Summary, Threshold } from "../data";
 import { clock, count, percent } from "../units";
 import { Table } from "./table";
 
+const SO_FAR = {
+  valid: "The generator keeps its schedule: the figures are the target's.",
+  degraded: "The generator almost keeps its schedule: read the causes before the figures.",
+  invalid: "The generator does not keep its schedule: the figures are the generator's, not the target's.",
+};
+
 const VERDICTS = {
   valid: "The generator kept its schedule: the figures are the target's.",
   degraded: "The generator almost kept its schedule: read the causes before the figures.",
@@ -19,12 +25,13 @@ const STATES = {
 
 export function Verdict({ summary }: { summary: Summary }) {
   const { validity, causes } = summary.verdict;
+  const isSoFar = summary.status === "running";
   return (
     <section class="card" id="verdict" aria-labelledby="verdict-head">
       <h2 id="verdict-head">
-        <span class={`badge ${validity}`}>{validity}</span> Verdict
+        <span class={`badge ${validity}`}>{validity}</span> Verdict{isSoFar ? " so far" : ""}
       </h2>
-      <p>{VERDICTS[validity]}</p>
+      <p>{(isSoFar ? SO_FAR : VERDICTS)[validity]}</p>
       {causes.length > 0 ? (
         <ul class="causes">
           {causes.map((cause) => (
@@ -108,9 +115,9 @@ function Thresholds({ thresholds }: { thresholds: Threshold[] }) {
 
 /** What befell the run while it went on. */
 function Events({ summary }: { summary: Summary }) {
-  const changes = summary.changes.map((change) => ({
+  const changes = summary.changes.map((change, at) => ({
     at_s: change.at_s,
-    text: change.paused ? "paused" : `running, all rates × ${change.factor}`,
+    text: wordsOf(change, summary.changes[at - 1] ?? { paused: false, factor: 1 }),
   }));
   const events = [...changes, ...summary.incidents].sort((a, b) => a.at_s - b.at_s);
   if (events.length === 0) {
@@ -128,4 +135,15 @@ function Events({ summary }: { summary: Summary }) {
       </ul>
     </>
   );
+}
+
+type Change = Pick<Summary["changes"][number], "paused" | "factor">;
+
+function wordsOf(now: Change, before: Change): string {
+  const rates = now.factor === 1 ? "all rates as planned" : `all rates × ${now.factor}`;
+  const words = [
+    ...(now.paused !== before.paused ? [now.paused ? "paused" : "resumed"] : []),
+    ...(now.factor !== before.factor ? [rates] : []),
+  ];
+  return words.join(", ") || rates;
 }
