@@ -42,6 +42,8 @@ pub enum Actor {
     Key,
     /// A client of the control socket.
     Socket,
+    /// A page of the dashboard.
+    Dashboard,
     /// Ctrl+Z, and `fg` or `bg` after it.
     Suspension,
 }

@@ -67,6 +67,7 @@ fn who(by: Actor, key: &'static str, suspension: &'static str) -> &'static str {
     match by {
         Actor::Key => key,
         Actor::Socket => "control socket",
+        Actor::Dashboard => "dashboard",
         Actor::Suspension => suspension,
     }
 }

@@ -2,19 +2,18 @@
 //! then; and until then a journal, from which all is rebuilt where the manager was killed. It is this user's alone. Trouble with the disk never stops the
 //! run; the first is told when it happens, and at the end.
 
-use crate::changes::Follower;
 use crate::classic;
 use crate::clock::LocalClock;
 use crate::fanout::Sink;
 use crate::journal::{JOURNAL, JournalWriter};
-use crate::line;
+use crate::log::LogLines;
 use crate::naming::TestNames;
 use crate::page::{REPORT, report_html};
 use crate::private;
 use crate::text::plural;
 use crate::timeseries::{self, TIMESERIES, TimeSeries};
-use pysurge_core::event::{RunEvent, StopReason, Stream};
-use pysurge_core::harmless::{Colours, harmless, harmless_lines};
+use pysurge_core::event::RunEvent;
+use pysurge_core::harmless::{Colours, harmless_lines};
 use pysurge_core::summary::{MetricFigures, Summary};
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -69,8 +68,7 @@ pub struct RunFolder {
     log: BufWriter<File>,
     log_bytes: u64,
     log_dropped: u64,
-    clock: LocalClock,
-    changes: Follower,
+    lines: LogLines,
     names: TestNames,
     series: TimeSeries,
     journal: JournalWriter,
@@ -116,8 +114,7 @@ impl RunFolder {
             log: BufWriter::new(log),
             log_bytes: 0,
             log_dropped: 0,
-            clock,
-            changes: Follower::default(),
+            lines: LogLines::new(clock),
             names: TestNames::default(),
             series: TimeSeries::new(path),
             journal,
@@ -148,9 +145,8 @@ impl RunFolder {
     }
 
     fn log_own(&mut self, level: &str, message: &str) {
-        // A line of a traceback must not pass for one of ours.
-        let line = line::own(level, &message.replace('\n', "\n    "), &self.clock);
-        self.log(&line);
+        let line = self.lines.own(level, message);
+        self.log(&line.text);
     }
 
     /// Keeps what is known while the run goes on.
@@ -198,53 +194,14 @@ impl Sink for RunFolder {
 
     fn take(&mut self, event: &RunEvent) -> io::Result<()> {
         self.names.hear(event);
+        for line in self.lines.of(event) {
+            if line.of_user {
+                self.log_of_user(&line.text);
+            } else {
+                self.log(&line.text);
+            }
+        }
         match event {
-            RunEvent::Log(record) => {
-                let line = line::of_record(record, &self.clock);
-                self.log_of_user(&line);
-            }
-            RunEvent::Output {
-                worker,
-                stream,
-                thread: Some(thread),
-                wall_ns,
-                line,
-            } => {
-                let line = line::of_output(*worker, thread, *stream, *wall_ns, line, &self.clock);
-                self.log_of_user(&line);
-            }
-            RunEvent::Output {
-                worker,
-                stream,
-                thread: None,
-                wall_ns,
-                line,
-            } => {
-                let stream = match stream {
-                    Stream::Stdout => "stdout",
-                    Stream::Stderr => "stderr",
-                };
-                let (time, process) = (self.clock.log_time(*wall_ns), line::process_name(*worker));
-                self.log_of_user(&format!("{time} {process} {stream} OUTPUT {line}"));
-            }
-            RunEvent::Notice { severity, text } => self.log_own(line::level(*severity), text),
-            RunEvent::StartupFailed { worker, error } => {
-                let text = format!(
-                    "startup of {} failed in {}: {}\n{}",
-                    harmless(&error.class),
-                    line::process_name(*worker),
-                    harmless(&error.message),
-                    error.traceback.trim_end()
-                );
-                self.log_own("ERROR", text.trim_end());
-            }
-            RunEvent::Started { .. } => self.log_own("INFO", "started"),
-            RunEvent::Stopping { reason, .. } => self.log_own("INFO", stopping(*reason)),
-            RunEvent::Changed { change, by, .. } => {
-                for line in self.changes.say(*change, *by) {
-                    self.log_own("INFO", &line);
-                }
-            }
             RunEvent::Progress(summary) => self.keep(summary),
             RunEvent::Row(row) => {
                 let lines = timeseries::lines(row, &self.names);
@@ -275,13 +232,7 @@ impl Sink for RunFolder {
                 }
                 self.conclude(summary);
             }
-            RunEvent::Opened { plan, .. } => self.changes = Follower::of_plan(plan),
-            RunEvent::Loaded(_)
-            | RunEvent::Second(_)
-            | RunEvent::LoadFailed(_)
-            | RunEvent::Rehearsed(_)
-            | RunEvent::CannotRehearse { .. }
-            | RunEvent::Iterations { .. } => {}
+            _ => {}
         }
         Ok(())
     }
@@ -318,17 +269,6 @@ pub fn write_report(folder: &Path, summary: &Summary) -> io::Result<()> {
     let text = |name: &str| fs::read_to_string(folder.join(name)).unwrap_or_default();
     let page = report_html(summary, &text(TIMESERIES), &text(CONFIG));
     private::replace_file(&folder.join(REPORT), page.as_bytes(), false)
-}
-
-fn stopping(reason: StopReason) -> &'static str {
-    match reason {
-        StopReason::Duration => "stopping: the planned duration was reached",
-        StopReason::Iterations => "stopping: every planned iteration is done",
-        StopReason::Threshold => "stopping: a threshold failed",
-        StopReason::Signal => "stopping on request: Ctrl+C, SIGTERM, a key or the control socket",
-        StopReason::SecondSignal => "stopping at once, on request",
-        StopReason::WorkersLost => "stopping: every worker died",
-    }
 }
 
 fn make_folder(base: &Path, stem: &str) -> Result<PathBuf, ReportError> {

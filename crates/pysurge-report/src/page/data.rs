@@ -20,10 +20,10 @@ pub(super) struct Page<'a> {
 
 /// What is drawn of a test beside its rows.
 #[derive(Debug, Serialize)]
-struct TestCurves {
-    response_time: Distribution,
-    service_time: Distribution,
-    heat: Option<HeatMap>,
+pub(super) struct TestCurves {
+    pub(super) response_time: Distribution,
+    pub(super) service_time: Distribution,
+    pub(super) heat: Option<HeatMap>,
 }
 
 impl<'a> Page<'a> {

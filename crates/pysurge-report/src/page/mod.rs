@@ -6,8 +6,11 @@
 
 mod curves;
 mod data;
+mod live;
 mod rows;
 mod template;
+
+pub use live::{LivePage, NotTold, Told, dashboard_html};
 
 use data::Page;
 use pysurge_core::summary::Summary;

@@ -35,10 +35,7 @@ type Measures = BTreeMap<String, BTreeMap<&'static str, Column>>;
 impl Rows {
     /// Of the text of a file; lines that are none are left out.
     pub(super) fn read(lines: &str, tests: usize) -> Self {
-        let mut rows = Self {
-            tests: vec![Measures::new(); tests],
-            ..Self::default()
-        };
+        let mut rows = Self::new(tests);
         let mut test = None;
         for record in csv::Reader::from_reader(lines.as_bytes()).records().flatten() {
             let Some((Some(from_s), Some(to_s))) = record
@@ -79,6 +76,63 @@ impl Rows {
         }
         rows.fill();
         rows
+    }
+
+    /// Without any row yet.
+    pub(super) fn new(tests: usize) -> Self {
+        Self {
+            tests: vec![Measures::new(); tests],
+            ..Self::default()
+        }
+    }
+
+    /// How many rows there are.
+    pub(super) fn len(&self) -> usize {
+        self.from_s.len()
+    }
+
+    /// How many tests they are of.
+    pub(super) fn tests(&self) -> usize {
+        self.tests.len()
+    }
+
+    /// Adds the rows that came right after these.
+    pub(super) fn append(&mut self, later: Self) {
+        let length = self.len();
+        self.from_s.extend(later.from_s);
+        self.to_s.extend(later.to_s);
+        let ours = self.tests.iter_mut().chain([&mut self.run]);
+        for (ours, theirs) in ours.zip(later.tests.into_iter().chain([later.run])) {
+            for (measure, figures) in theirs {
+                let known = ours.entry(measure).or_default();
+                for (figure, column) in figures {
+                    let values = known.entry(figure).or_default();
+                    values.resize(length, None);
+                    values.extend(column);
+                }
+            }
+        }
+        self.fill();
+    }
+
+    /// The rows from one on.
+    pub(super) fn since(&self, from: usize) -> Self {
+        let from = from.min(self.len());
+        let of_all = |measures: &Measures| -> Measures {
+            let measures = measures.iter().map(|(measure, figures)| {
+                let figures = figures
+                    .iter()
+                    .map(|(figure, column)| (*figure, column[from..].to_vec()));
+                (measure.clone(), figures.collect())
+            });
+            measures.collect()
+        };
+        Self {
+            from_s: self.from_s[from..].to_vec(),
+            to_s: self.to_s[from..].to_vec(),
+            run: of_all(&self.run),
+            tests: self.tests.iter().map(of_all).collect(),
+        }
     }
 
     /// Gives all columns their full length.
@@ -171,6 +225,30 @@ mod tests {
         assert_eq!(of(0, "response_time", "p50"), column(&[Some(0.12346), None]));
         assert_eq!(of(0, "metrics.late", "max"), column(&[None, Some(3.0)]));
         assert_eq!(rows.run["worker_cpu"]["sum"], column(&[Some(0.5), Some(0.25)]));
+    }
+
+    #[test]
+    fn rows_that_come_one_by_one_are_those_that_come_at_once() {
+        let lines = [
+            "0,1,a,planned,10,,,,,,,,,",
+            "0,1,a,metrics.early,3,6,1,2,2,2,2,2,2,3",
+            "1,2,a,planned,11,,,,,,,,,",
+            "1,2,,gil_wait,,7,,,,,,,,",
+            "2,3,a,planned,12,,,,,,,,,",
+            "2,3,a,metrics.late,3,6,1,2,2,2,2,2,2,3",
+        ];
+        let whole = read(&lines, 1);
+        let mut grown = Rows::new(1);
+        for pair in lines.chunks(2) {
+            grown.append(read(pair, 1));
+        }
+        assert_eq!(grown, whole);
+        assert_eq!(whole.since(0), whole);
+        let last = whole.since(2);
+        assert_eq!((last.len(), last.from_s[0]), (1, 2.0));
+        assert_eq!(last.tests[0]["planned"]["count"], column(&[Some(12.0)]));
+        assert_eq!(last.tests[0]["metrics.early"]["max"], column(&[None]));
+        assert_eq!(whole.since(9).len(), 0);
     }
 
     #[test]
