@@ -72,6 +72,8 @@ pub(crate) enum CliError {
     Otlp(OtlpError),
     #[error("failed to start the threads for metrics")]
     Metrics(io::Error),
+    #[error("failed to start the thread of the dashboard")]
+    Dashboard(io::Error),
     #[error("{0}")]
     Threshold(String),
     #[error("failed to {0}")]
@@ -131,6 +133,7 @@ impl CliError {
             | Self::Page(_)
             | Self::Otlp(_)
             | Self::Metrics(_)
+            | Self::Dashboard(_)
             | Self::Threshold(_)
             | Self::DemoMissing(_)
             | Self::Target { .. }
@@ -255,6 +258,7 @@ impl CliError {
             Self::ConfigUnreadable { source, .. }
             | Self::Page(PageError::Bind { source, .. })
             | Self::Metrics(source)
+            | Self::Dashboard(source)
             | Self::Target { source, .. }
             | Self::TargetLog { source, .. }
             | Self::Svg { source, .. }
@@ -271,12 +275,10 @@ impl CliError {
 fn of_port(source: &io::Error) -> Option<String> {
     Some(match source.kind() {
         io::ErrorKind::AddrInUse => {
-            "another program, maybe another run, has this port; choose one with --prometheus HOST:PORT"
+            "another program, maybe another run, has this port; choose another, or 0 for any that is free"
                 .to_owned()
         }
-        io::ErrorKind::PermissionDenied => {
-            "ports below 1024 are for root; choose another with --prometheus HOST:PORT".to_owned()
-        }
+        io::ErrorKind::PermissionDenied => "ports below 1024 are for root; choose another".to_owned(),
         io::ErrorKind::AddrNotAvailable => {
             "this machine has no such address; 0.0.0.0 stands for all that it has".to_owned()
         }
@@ -302,7 +304,10 @@ mod tests {
     fn of_metrics() -> Vec<CliError> {
         vec![
             CliError::Page(PageError::Bind {
-                listen: pysurge_export::Listen::default(),
+                what: "metrics",
+                listen: pysurge_export::DEFAULT_LISTEN
+                    .parse()
+                    .expect("the default is an address"),
                 source: io::ErrorKind::AddrInUse.into(),
             }),
             CliError::Page(PageError::Token(pysurge_export::TokenError::Short)),

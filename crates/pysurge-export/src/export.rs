@@ -1,9 +1,10 @@
 //! The sink: follows a run, keeps its latest figures on a board, and has them served and pushed from there.
 
 use crate::figures::Figures;
+use crate::http::Server;
 use crate::ledger::Ledger;
 use crate::otlp::{Endpoint, OtlpSettings, Pusher};
-use crate::prometheus::{Board, Page, Server};
+use crate::prometheus::{Board, Page};
 use pysurge_core::event::RunEvent;
 use pysurge_report::Sink;
 use std::io;
@@ -46,7 +47,7 @@ impl Exports {
         let server = self
             .page
             .zip(export.page.as_ref())
-            .map(|(page, (_, ledger))| Server::start(page, Arc::clone(&board), Arc::clone(ledger)));
+            .map(|(page, (_, ledger))| page.serve(Arc::clone(&board), Arc::clone(ledger)));
         let pusher = self
             .otlp
             .zip(export.otlp.as_ref())

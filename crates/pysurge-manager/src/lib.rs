@@ -35,7 +35,7 @@ mod worker;
 pub use controls::Controls;
 pub use outcome::{Abort, ManagerError, Outcome};
 pub use settings::{AroundSuspension, Deadlines, Mission, Settings, Suspension};
-pub use signals::{StopRequests, hold_stops};
+pub use signals::{StopListener, StopRequests, hold_stops};
 
 use pysurge_core::event::EventSink;
 use pysurge_core::plan::Plan;

@@ -42,6 +42,22 @@ pub fn hold_stops() {
     STOPS.is_held.store(true, Ordering::SeqCst);
 }
 
+/// Listens to SIGINT and SIGTERM until it is dropped: for a command that goes on after its run.
+#[derive(Debug)]
+pub struct StopListener(SignalListener);
+
+impl StopListener {
+    /// Listens from here on.
+    pub fn new() -> Result<Self, ManagerError> {
+        STOPS.listen().map(Self)
+    }
+
+    /// Whether one came since it was asked last.
+    pub fn was_asked(&mut self) -> bool {
+        self.0.take() > 0
+    }
+}
+
 /// Signals that are listened to together, while a run wants them.
 #[derive(Debug)]
 pub(crate) struct Group {

@@ -1,12 +1,22 @@
-//! The flags that give a run's figures to others while it goes on.
+//! The flags that show a run, or give its figures to others, while it goes on.
 
 use clap::{Args, ValueHint};
-use pysurge_export::{DEFAULT_LISTEN, Endpoint, EndpointError, Listen};
+use pysurge_export::{DASHBOARD_LISTEN, DEFAULT_LISTEN, Endpoint, EndpointError, Listen};
 
 /// To whom figures are given.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
-#[command(next_help_heading = "Metrics for others")]
+#[command(next_help_heading = "Dashboard, and metrics for others")]
 pub(crate) struct ExportArgs {
+    #[arg(
+        long,
+        value_name = "HOST:PORT",
+        num_args = 0..=1,
+        default_missing_value = DASHBOARD_LISTEN,
+        value_hint = ValueHint::Other,
+        help = "Show and steer the run in a browser; alone at a free port of this machine"
+    )]
+    pub(crate) web: Option<Listen>,
+
     #[arg(
         long,
         value_name = "HOST:PORT",

@@ -49,7 +49,7 @@ pub(super) fn long_notes() -> String {
 {steering}
   On a terminal: p pauses and resumes, + and - change all rates, = sets them
   back, s stops, h shows the keys; Ctrl+Z pauses as well. From elsewhere:
-  pysurge control, or the control socket of the run.
+  the dashboard of --web, pysurge control, or the control socket of the run.
 
 {stopping}
   Ctrl+C (or SIGTERM) starts nothing more and lets running iterations finish;

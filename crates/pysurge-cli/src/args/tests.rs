@@ -89,6 +89,7 @@ fn run_takes_its_flags_in_any_place() {
             no_control: false,
         },
         exports: ExportArgs {
+            web: Some("127.0.0.1:0".parse().unwrap()),
             prometheus: Some("0.0.0.0:9595".parse().unwrap()),
             otlp: Some(Receiver::At(
                 pysurge_export::Endpoint::parse("http://collector:4318").unwrap(),
@@ -99,8 +100,8 @@ fn run_takes_its_flags_in_any_place() {
         "pysurge run a.yml -d 1h30m --no-rehearsal --workers 4 --results out --debug --quiet -o tests.0.rate=5 -o seed=-7 \
          --tag smoke --tag a,b --only upload --exclude slow --no-keys --control c.sock \
          --threshold failures<1% --threshold rate>95% --require-valid --junit out/junit.xml --samples s.csv.zst \
-         --prometheus 0.0.0.0:9595 --otlp http://collector:4318",
-        "pysurge run --no-rehearsal -q --debug --results=out --workers=4 --duration 90 --override tests.0.rate=5 --tag=smoke \
+         --prometheus 0.0.0.0:9595 --otlp http://collector:4318 --web",
+        "pysurge run --no-rehearsal --web=127.0.0.1:0 -q --debug --results=out --workers=4 --duration 90 --override tests.0.rate=5 --tag=smoke \
          -oseed=-7 --exclude=slow --only=upload --tag=a,b --control=c.sock --no-keys --samples=s.csv.zst \
          --junit=out/junit.xml --threshold=failures<1% --require-valid --threshold=rate>95% --otlp=http://collector:4318/ \
          --prometheus=0.0.0.0:9595 a.yml",

@@ -8,8 +8,8 @@ use pysurge_export::{Access, Export, Exports, OtlpSettings, Page};
 use std::fmt::Write;
 use std::fs;
 
-/// The variable with the token for a page that other machines can reach.
-const TOKEN_VARIABLE: &str = "PYSURGE_TOKEN";
+/// The variable with the token: of the dashboard, and of the metrics where other machines can reach them.
+pub(super) const TOKEN_VARIABLE: &str = "PYSURGE_TOKEN";
 
 /// Takes the port and reads the settings; says where figures will be unless that is to be `quiet`.
 pub(super) fn open(args: &ExportArgs, quiet: bool, world: &mut World) -> Result<Exports, CliError> {

@@ -2,18 +2,19 @@
 //! sinks; the manager runs them; what it returns becomes the exit code.
 
 use super::export;
-use super::live::{self, Live, Place, Steering};
+use super::live::{self, Live, Place, Stage, Steering};
 use super::load::{self, Loaded, Wishes};
 use super::rehearsal::Failed;
-use super::{collect, recordings, trace};
+use super::{collect, recordings, trace, web};
 use crate::args::{CheckArgs, ExportArgs, LiveArgs, ResultsArgs, RunArgs};
 use crate::error::{CliError, EXIT_INTERNAL};
 use crate::keyboard::is_in_foreground;
 use crate::style::{ERROR, can_draw, paint, shows_unicode, wants_color};
 use crate::world::{StopSignals, World};
 use pysurge_config::Config;
+use pysurge_core::event::Actor;
 use pysurge_core::threshold::Threshold;
-use pysurge_export::Exports;
+use pysurge_export::{Dashboard, Exports};
 use pysurge_manager::{Abort, Controls, Mission, Outcome, Settings};
 use pysurge_report::journal::JOURNAL;
 use pysurge_report::{
@@ -231,13 +232,14 @@ impl Job {
         let samples = open(self.samples.as_deref(), Samples::create, world).map_err(CliError::Samples)?;
         let junit = open(self.junit.as_deref(), JunitFile::create, world).map_err(CliError::Junit)?;
         let exports = export::open(&self.exports, self.quiet, world)?;
+        let dashboard = web::open(self.exports.web.as_ref(), world)?;
         let folder = self.make_folder(&clock)?;
         let path = folder.as_ref().map(|(_, path)| path.clone());
         let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
         sinks.extend(folder.map(|(sink, _)| Box::new(sink) as Box<dyn Sink>));
         sinks.extend(samples.map(|sink| Box::new(sink) as Box<dyn Sink>));
         let outcome = match collect::tests(self, world) {
-            Ok(None) => self.fire(sinks, exports, path.as_deref(), clock, world),
+            Ok(None) => self.fire(sinks, exports, dashboard, path.as_deref(), clock, world),
             Ok(Some(outcome)) => Ok(outcome),
             Err(error) => Err(error),
         };
@@ -257,10 +259,21 @@ impl Job {
         &mut self,
         mut sinks: Vec<Box<dyn Sink>>,
         exports: Exports,
+        dashboard: Option<Dashboard>,
         folder: Option<&Path>,
         clock: LocalClock,
         world: &mut World,
     ) -> Result<Outcome, CliError> {
+        let (controls, stage) = (Controls::new(), Stage::default());
+        let (follower, dashboard) = dashboard
+            .map(|dashboard| {
+                let ask = stage.asking(&controls, Actor::Dashboard);
+                let config = self.config_text();
+                web::serve(dashboard, &self.config.plan.name, &config, clock.clone(), ask)
+            })
+            .transpose()?
+            .unzip();
+        sinks.extend(follower);
         let keys = self.keys(world);
         let terminal = self.terminal(folder, clock, keys, world);
         let curtain = terminal.curtain();
@@ -275,8 +288,7 @@ impl Job {
         sinks.extend(metrics);
         // Told before anything else is shown.
         let socket = live::open(&self.steering.socket, world);
-        let controls = Controls::new();
-        let live = Live::start(keys, socket, &controls, Fanout::start(sinks), world);
+        let live = Live::start(keys, socket, &controls, &stage, Fanout::start(sinks), world);
         let settings = Settings {
             controls: Some(controls),
             around_suspension: Some(live.around_suspension(curtain)),
@@ -286,6 +298,10 @@ impl Job {
         self.unwritten |= show_trouble(&live.finish(), world);
         if let (Some(export), Ok(Outcome::Finished(_))) = (&export, &outcome) {
             export::show_losses(export, world);
+        }
+        if let (Some(dashboard), Ok(Outcome::Finished(summary))) = (&dashboard, &outcome) {
+            web::conclude(dashboard, folder, world);
+            web::stay(dashboard, &stage, summary, world);
         }
         outcome.map_err(CliError::Manager)
     }
@@ -353,12 +369,16 @@ impl Job {
             .collect()
     }
 
+    /// The config as the run's folder keeps it.
+    fn config_text(&self) -> String {
+        self.config_note.clone() + &self.config.resolved_yaml()
+    }
+
     fn make_folder(&self, clock: &LocalClock) -> Result<Option<(RunFolder, PathBuf)>, CliError> {
         let Some(base) = &self.results else {
             return Ok(None);
         };
-        let yaml = self.config_note.clone() + &self.config.resolved_yaml();
-        RunFolder::create(base, &self.config.plan.name, &yaml, clock.clone())
+        RunFolder::create(base, &self.config.plan.name, &self.config_text(), clock.clone())
             .map(Some)
             .map_err(CliError::Results)
     }

@@ -8,7 +8,7 @@ use crate::keyboard::keys::{HELP, Key};
 use crate::keyboard::{Keyboard, Watch, is_in_foreground};
 use crate::style::{WARNING, paint, wants_color};
 use crate::world::World;
-use pysurge_core::control::{Command, Refusal};
+use pysurge_core::control::{Answer, Command, Refusal};
 use pysurge_core::event::{Actor, EventSink, RunEvent, Severity};
 use pysurge_manager::{AroundSuspension, Controls, Suspension};
 use pysurge_report::{Curtain, Fanout, SinkEnd};
@@ -63,25 +63,21 @@ pub(super) struct Live {
 }
 
 impl Live {
-    /// Serves the socket and reads the keys, for a run that listens to `controls`.
+    /// Serves the socket and reads the keys, for a run that listens to `controls` and is at `stage`.
     pub(super) fn start(
         keys: bool,
         socket: Option<Socket>,
         controls: &Controls,
+        stage: &Stage,
         fanout: Fanout,
         world: &World,
     ) -> Self {
         let audience = Arc::new(Audience {
             fanout,
-            stage: Mutex::default(),
+            stage: stage.clone(),
         });
         let server = socket.and_then(|socket| {
-            let (controls, of_ask) = (controls.clone(), Arc::clone(&audience));
-            let ask = move |command| match controls.ask(command, Actor::Socket) {
-                // Nobody listens yet.
-                Err(Refusal::Over) if !of_ask.stage().opened => Err(Refusal::NotStarted),
-                answer => answer,
-            };
+            let ask = stage.asking(controls, Actor::Socket);
             let served = Server::start(socket, Arc::new(ask));
             served
                 .map_err(|error| audience.warn(format!("no control socket: {error}")))
@@ -89,8 +85,8 @@ impl Live {
         });
         let terminal = world.keyboard.as_ref().filter(|_| keys).map(OwnedFd::try_clone);
         let keyboard = terminal.and_then(|terminal| {
-            let (controls, audience) = (controls.clone(), Arc::clone(&audience));
-            let pressed = move |key| press(key, &controls, &audience);
+            let (ask, audience) = (stage.asking(controls, Actor::Key), Arc::clone(&audience));
+            let pressed = move |key| press(key, &ask, &audience);
             terminal
                 .and_then(|terminal| Keyboard::start(terminal, is_in_foreground, pressed))
                 .ok()
@@ -154,28 +150,57 @@ impl EventSink for Front<'_> {
     }
 }
 
-/// The sinks, for the manager and for the keys.
-struct Audience {
-    fanout: Fanout,
-    stage: Mutex<Stage>,
-}
+/// How far a run is. Clones are of the same run.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Stage(Arc<Mutex<Reached>>);
 
-/// How far the run is.
+/// What it has come to.
 #[derive(Debug, Default)]
-struct Stage {
+struct Reached {
     /// The run listens to controls.
     opened: bool,
+    /// Somebody had it stopped who asked, and did not send a signal.
+    asked_to_stop: bool,
     /// Nothing comes behind the result.
     finished: bool,
 }
 
-impl Audience {
-    fn stage(&self) -> MutexGuard<'_, Stage> {
-        self.stage.lock().unwrap_or_else(PoisonError::into_inner)
+impl Stage {
+    fn lock(&self) -> MutexGuard<'_, Reached> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Asks the run that listens to `controls`, in the name of `by`.
+    pub(super) fn asking(&self, controls: &Controls, by: Actor) -> impl Fn(Command) -> Answer + use<> {
+        let (controls, stage) = (controls.clone(), self.clone());
+        move |command| {
+            let answer = controls.ask(command, by);
+            let mut reached = stage.lock();
+            let is_stop = matches!(command, Command::Stop | Command::StopNow);
+            reached.asked_to_stop |= is_stop && answer.is_ok();
+            match answer {
+                // Nobody listens yet.
+                Err(Refusal::Over) if !reached.opened => Err(Refusal::NotStarted),
+                answer => answer,
+            }
+        }
+    }
+
+    /// Whether somebody had the run stopped who asked for it, and did not send a signal.
+    pub(super) fn was_asked_to_stop(&self) -> bool {
+        self.lock().asked_to_stop
+    }
+}
+
+/// The sinks, for the manager and for the keys.
+struct Audience {
+    fanout: Fanout,
+    stage: Stage,
+}
+
+impl Audience {
     fn emit(&self, event: RunEvent) {
-        let mut stage = self.stage();
+        let mut stage = self.stage.lock();
         stage.opened |= matches!(event, RunEvent::Opened { .. });
         if !stage.finished {
             stage.finished = matches!(event, RunEvent::Finished(_));
@@ -193,19 +218,18 @@ impl Audience {
 }
 
 /// Does what a key is for; what the run refuses is told.
-fn press(key: Key, controls: &Controls, audience: &Audience) {
+fn press(key: Key, ask: impl Fn(Command) -> Answer, audience: &Audience) {
     if key == Key::Help {
         return HELP
             .iter()
             .for_each(|line| audience.say(Severity::Info, (*line).to_owned()));
     }
-    let ask = |command| controls.ask(command, Actor::Key);
     let answer = ask(Command::Status).and_then(|now| match key.command(&now) {
         Some(command) => ask(command),
         None => Ok(now),
     });
     match answer {
-        Ok(_) | Err(Refusal::Over) => {}
+        Ok(_) | Err(Refusal::Over | Refusal::NotStarted) => {}
         Err(refusal) => audience.say(Severity::Info, refusal.to_string()),
     }
 }

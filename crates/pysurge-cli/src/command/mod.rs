@@ -20,6 +20,7 @@ mod report;
 mod runs;
 mod serve;
 mod trace;
+mod web;
 
 pub use library::{LibraryOutcome, LibraryResult, LibraryRun, SeriesLine, run_library, series_of};
 pub(crate) use runs::RunError;

@@ -1,9 +1,9 @@
-//! Serves the page from a thread of its own. The latest figures lie on a [`Board`]; they are written as text where somebody asks for them, and
-//! once for all who ask for the same.
+//! The page. The latest figures lie on a [`Board`]; they are written as text where somebody asks for them, and once for all who ask for the
+//! same.
 
 use super::Access;
-use super::Page;
 use crate::figures::Snapshot;
+use crate::http::{Limits, Listen, PageError, Port, Server};
 use crate::ledger::Ledger;
 use crate::openmetrics::{self, Form};
 use axum::Router;
@@ -14,28 +14,54 @@ use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use std::io;
-use std::net::TcpListener;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
-use tokio::net::TcpStream;
-use tokio::sync::{Notify, Semaphore};
 
-/// Connections at one time; more wait until one ends. A scraper has one, and there are rarely more than two.
-const MAX_CONNECTIONS: usize = 32;
+/// Where the page is served unless told otherwise: a port that stays the same, for a scraper has to know it beforehand.
+pub const DEFAULT_LISTEN: &str = "127.0.0.1:9595";
 
-/// A request's head is there within this time, also the first of a connection.
-const HEAD_TIME: Duration = Duration::from_secs(30);
+/// A scraper has one connection, and there are rarely more than two; it makes a new one where its own was ended.
+const LIMITS: Limits = Limits {
+    connections: 32,
+    connection_time: Duration::from_secs(120),
+};
 
-/// So long a connection lasts, whatever it does: none stays for ever, and a scraper makes a new one.
-const CONNECTION_TIME: Duration = Duration::from_secs(120);
+/// A page that is not served yet.
+#[derive(Debug)]
+pub struct Page {
+    port: Port,
+    access: Access,
+}
 
-/// How long to wait where the system has no more descriptors.
-const BREATH: Duration = Duration::from_millis(100);
+impl Page {
+    /// Takes the port. The token guards an address that other machines can reach; one is made where none is given.
+    pub fn open(listen: &Listen, token: Option<&str>) -> Result<Self, PageError> {
+        let port = Port::open(listen, "metrics")?;
+        let access = Access::of(port.address.ip(), token).map_err(PageError::Token)?;
+        Ok(Self { port, access })
+    }
+
+    /// Its address.
+    pub fn url(&self) -> String {
+        format!("http://{}/metrics", self.port.address)
+    }
+
+    /// What it takes to read it.
+    pub fn access(&self) -> &Access {
+        &self.access
+    }
+
+    /// Serves it from here on, until what is returned is dropped.
+    pub(crate) fn serve(self, board: Arc<Board>, ledger: Arc<Ledger>) -> io::Result<Server> {
+        let desk = Desk {
+            board,
+            access: self.access,
+            ledger,
+        };
+        Server::start("pysurge metrics", self.port.listener, routes(desk), LIMITS)
+    }
+}
 
 /// The latest figures, and their text where somebody asked for it.
 #[derive(Debug, Default)]
@@ -82,80 +108,12 @@ impl Board {
     }
 }
 
-/// A page that is served. Dropping it ends it.
-#[derive(Debug)]
-pub(crate) struct Server {
-    stop: Arc<Notify>,
-    thread: Option<JoinHandle<()>>,
-}
-
 /// What a request needs.
 #[derive(Debug, Clone)]
 struct Desk {
     board: Arc<Board>,
     access: Access,
     ledger: Arc<Ledger>,
-}
-
-impl Server {
-    pub(crate) fn start(page: Page, board: Arc<Board>, ledger: Arc<Ledger>) -> io::Result<Self> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
-        let desk = Desk {
-            board,
-            access: page.access,
-            ledger,
-        };
-        let stop = Arc::new(Notify::new());
-        let stopped = Arc::clone(&stop);
-        let thread = Builder::new().name("pysurge metrics".to_owned()).spawn(move || {
-            runtime.block_on(async {
-                tokio::spawn(serve(page.listener, desk));
-                stopped.notified().await;
-            });
-        })?;
-        Ok(Self {
-            stop,
-            thread: Some(thread),
-        })
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.stop.notify_one();
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
-}
-
-async fn serve(listener: TcpListener, desk: Desk) -> io::Result<()> {
-    let listener = tokio::net::TcpListener::from_std(listener)?;
-    let service = TowerToHyperService::new(routes(desk));
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    while let Ok(place) = Arc::clone(&places).acquire_owned().await {
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                let service = service.clone();
-                tokio::spawn(async move {
-                    let _ = tokio::time::timeout(CONNECTION_TIME, talk(stream, service)).await;
-                    drop(place);
-                });
-            }
-            Err(_) => tokio::time::sleep(BREATH).await,
-        }
-    }
-    Ok(())
-}
-
-async fn talk(stream: TcpStream, service: TowerToHyperService<Router>) -> Result<(), hyper::Error> {
-    http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIME)
-        .serve_connection(TokioIo::new(stream), service)
-        .await
 }
 
 fn routes(desk: Desk) -> Router {
@@ -203,17 +161,18 @@ fn asked(headers: &HeaderMap) -> Form {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Token;
     use super::*;
     use crate::figures::Figures;
+    use crate::http::Token;
     use crate::sample::events;
+    use std::net::TcpListener;
     use ureq::Agent;
 
     /// A server with the figures of a run that is over, and its port.
     fn served(access: Access) -> (Server, u16, Arc<Ledger>) {
         let page = Page::open(&"127.0.0.1:0".parse().unwrap(), None).unwrap();
         let page = Page { access, ..page };
-        let port = page.listener.local_addr().unwrap().port();
+        let port = page.port.address.port();
         let (board, ledger) = (Arc::new(Board::default()), Arc::new(Ledger::default()));
         let mut figures = Figures::default();
         let heard = events();
@@ -221,11 +180,7 @@ mod tests {
             .iter()
             .filter_map(|event| figures.hear(event))
             .for_each(|snapshot| board.put(snapshot));
-        (
-            Server::start(page, board, Arc::clone(&ledger)).unwrap(),
-            port,
-            ledger,
-        )
+        (page.serve(board, Arc::clone(&ledger)).unwrap(), port, ledger)
     }
 
     fn agent() -> Agent {

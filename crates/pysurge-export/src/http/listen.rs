@@ -1,13 +1,13 @@
-//! Where the page is served.
+//! Where something is served.
 
-use super::{Access, Token, TokenError};
+use super::TokenError;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener, ToSocketAddrs};
 use std::str::FromStr;
 
-/// Where the page is served unless told otherwise: a port that stays the same, for a scraper has to know it beforehand.
-pub const DEFAULT_LISTEN: &str = "127.0.0.1:9595";
+/// An address to show as an example.
+const EXAMPLE: &str = "127.0.0.1:9595";
 
 /// A host and a port as the user gave them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,16 +19,18 @@ pub struct Listen {
 /// A text that is no host with a port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "write HOST:PORT or a port alone, such as {DEFAULT_LISTEN}; what is to be fired stands in front of this option"
+    "write HOST:PORT or a port alone, such as {EXAMPLE}; what is to be fired stands in front of this option"
 )]
 pub struct ListenError;
 
-/// Why a page cannot be served.
+/// Why something cannot be served.
 #[derive(Debug, thiserror::Error)]
 pub enum PageError {
     /// The address cannot be listened at.
-    #[error("failed to serve metrics at {listen}")]
+    #[error("failed to serve {what} at {listen}")]
     Bind {
+        /// What was to be served.
+        what: &'static str,
         /// Where.
         listen: Listen,
         /// What the system said.
@@ -37,12 +39,6 @@ pub enum PageError {
     /// There is no token to guard it with.
     #[error("the token of PYSURGE_TOKEN is no good: {0}")]
     Token(TokenError),
-}
-
-impl Default for Listen {
-    fn default() -> Self {
-        DEFAULT_LISTEN.parse().expect("the default is an address")
-    }
 }
 
 impl fmt::Display for Listen {
@@ -87,18 +83,18 @@ fn is_name(host: &str) -> bool {
     !host.is_empty() && host.chars().all(is_of_name)
 }
 
-/// A page that is not served yet: its port is ours, so that nothing is fired where it is another's.
+/// A port that is ours and not served yet, so that nothing is fired where it is another's.
 #[derive(Debug)]
-pub struct Page {
+pub(crate) struct Port {
     pub(crate) listener: TcpListener,
-    pub(crate) access: Access,
-    pub(super) address: SocketAddr,
+    pub(crate) address: SocketAddr,
 }
 
-impl Page {
-    /// Takes the port. The token guards an address that other machines can reach; one is made where none is given.
-    pub fn open(listen: &Listen, token: Option<&str>) -> Result<Self, PageError> {
+impl Port {
+    /// Takes the port, for `what` is to be served there.
+    pub(crate) fn open(listen: &Listen, what: &'static str) -> Result<Self, PageError> {
         let of_bind = |source| PageError::Bind {
+            what,
             listen: listen.clone(),
             source,
         };
@@ -109,30 +105,15 @@ impl Page {
         let listener = TcpListener::bind(addresses.as_slice()).map_err(of_bind)?;
         listener.set_nonblocking(true).map_err(of_bind)?;
         let address = listener.local_addr().map_err(of_bind)?;
-        Ok(Self {
-            listener,
-            access: access(address.ip(), token).map_err(PageError::Token)?,
-            address,
-        })
-    }
-
-    /// Its address.
-    pub fn url(&self) -> String {
-        format!("http://{}/metrics", self.address)
-    }
-
-    /// What it takes to read it.
-    pub fn access(&self) -> &Access {
-        &self.access
+        Ok(Self { listener, address })
     }
 }
 
-/// What it takes to read a page at this address.
-fn access(ip: IpAddr, token: Option<&str>) -> Result<Access, TokenError> {
-    if ip.is_loopback() {
-        return Ok(Access::ThisMachine);
+impl Listen {
+    /// The host as it was given.
+    pub(crate) fn host(&self) -> &str {
+        &self.host
     }
-    token.map_or_else(Token::random, Token::parse).map(Access::Token)
 }
 
 #[cfg(test)]
@@ -167,39 +148,17 @@ mod tests {
         ] {
             assert_eq!(text.parse::<Listen>(), Err(ListenError), "{text}");
         }
-        assert_eq!(Listen::default().to_string(), DEFAULT_LISTEN);
     }
 
     #[test]
-    fn a_port_of_another_is_told_and_a_free_one_is_named() {
-        let one = Page::open(&"127.0.0.1:0".parse().unwrap(), None).unwrap();
-        assert!(matches!(one.access(), Access::ThisMachine));
-        let taken: Listen = one.url()["http://".len()..]
-            .trim_end_matches("/metrics")
-            .parse()
-            .unwrap();
-        let error = Page::open(&taken, None).unwrap_err();
+    fn a_port_of_another_is_told() {
+        let one = Port::open(&"127.0.0.1:0".parse().unwrap(), "metrics").unwrap();
+        let taken: Listen = one.address.to_string().parse().unwrap();
+        let error = Port::open(&taken, "metrics").unwrap_err();
+        assert_eq!(error.to_string(), format!("failed to serve metrics at {taken}"));
         let PageError::Bind { source, .. } = error else {
             panic!("{error}")
         };
         assert_eq!(source.kind(), io::ErrorKind::AddrInUse);
-    }
-
-    #[test]
-    fn other_machines_need_a_token() {
-        for ip in ["127.0.0.1", "127.9.9.9", "::1"] {
-            assert_eq!(
-                access(ip.parse().unwrap(), Some("x")),
-                Ok(Access::ThisMachine),
-                "{ip}"
-            );
-        }
-        for ip in ["0.0.0.0", "::", "10.0.0.1", "192.168.0.1"] {
-            let of = |token| access(ip.parse().unwrap(), token);
-            let given = of(Some("0123456789abcdef")).unwrap();
-            assert!(matches!(given, Access::Token(token) if token.reveal() == "0123456789abcdef"));
-            assert!(matches!(of(None).unwrap(), Access::Token(token) if token.reveal().len() == 32));
-            assert_eq!(of(Some("x")), Err(TokenError::Short));
-        }
     }
 }

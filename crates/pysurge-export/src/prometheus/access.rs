@@ -1,9 +1,8 @@
 //! Who may read the page.
 
-use super::Token;
-use axum::http::header::{AUTHORIZATION, HOST};
-use axum::http::uri::Authority;
+use crate::http::{Token, TokenError, bearer, host, is_this_machine};
 use axum::http::{HeaderMap, StatusCode, Uri};
+use std::net::IpAddr;
 
 /// What it takes to read the page.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,9 +37,18 @@ impl Refusal {
 }
 
 impl Access {
+    /// What it takes to read a page at this address. The token guards one that other machines can reach; it is made where none is given.
+    pub(super) fn of(ip: IpAddr, token: Option<&str>) -> Result<Self, TokenError> {
+        if ip.is_loopback() {
+            return Ok(Self::ThisMachine);
+        }
+        token.map_or_else(Token::random, Token::parse).map(Self::Token)
+    }
+
     pub(super) fn check(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
         match self {
-            Self::ThisMachine => names_this_machine(uri, headers)
+            Self::ThisMachine => host(uri, headers)
+                .is_some_and(|host| is_this_machine(&host))
                 .then_some(())
                 .ok_or(Refusal::Host),
             Self::Token(token) => bearer(headers)
@@ -51,31 +59,10 @@ impl Access {
     }
 }
 
-fn names_this_machine(uri: &Uri, headers: &HeaderMap) -> bool {
-    let is_local = |authority: &Authority| {
-        let host = authority.host().to_ascii_lowercase();
-        !authority.as_str().contains('@') && matches!(host.as_str(), "localhost" | "127.0.0.1" | "[::1]")
-    };
-    let mut hosts = headers.get_all(HOST).iter();
-    let (Some(host), None) = (hosts.next(), hosts.next()) else {
-        return false;
-    };
-    let named = host.to_str().ok().and_then(|host| host.parse().ok());
-    named.as_ref().is_some_and(is_local) && uri.authority().is_none_or(is_local)
-}
-
-fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let mut given = headers.get_all(AUTHORIZATION).iter();
-    let (Some(given), None) = (given.next(), given.next()) else {
-        return None;
-    };
-    let (scheme, token) = given.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use axum::http::header::{AUTHORIZATION, HOST};
 
     fn headers(pairs: &[(axum::http::HeaderName, &str)]) -> HeaderMap {
         pairs
@@ -87,38 +74,28 @@ mod tests {
     #[test]
     fn only_who_names_this_machine_reads() {
         let uri = Uri::from_static("/metrics");
-        for host in ["localhost", "LOCALHOST:9595", "127.0.0.1:9595", "[::1]:80"] {
+        for (host, answer) in [("localhost:9595", Ok(())), ("example.org", Err(Refusal::Host))] {
             let headers = headers(&[(HOST, host)]);
-            assert_eq!(Access::ThisMachine.check(&uri, &headers), Ok(()), "{host}");
+            assert_eq!(Access::ThisMachine.check(&uri, &headers), answer, "{host}");
         }
-        for host in [
-            "",
-            "example.org",
-            "localhost.example.org",
-            "127.0.0.1.example.org:9595",
-            "user@localhost",
-            "10.0.0.1",
-            "a b",
-        ] {
-            let headers = headers(&[(HOST, host)]);
+    }
+
+    #[test]
+    fn other_machines_need_a_token() {
+        for ip in ["127.0.0.1", "127.9.9.9", "::1"] {
             assert_eq!(
-                Access::ThisMachine.check(&uri, &headers),
-                Err(Refusal::Host),
-                "{host}"
+                Access::of(ip.parse().unwrap(), Some("x")),
+                Ok(Access::ThisMachine),
+                "{ip}"
             );
         }
-        assert_eq!(
-            Access::ThisMachine.check(&uri, &HeaderMap::new()),
-            Err(Refusal::Host)
-        );
-        let mut twice = headers(&[(HOST, "localhost")]);
-        twice.append(HOST, "example.org".parse().unwrap());
-        assert_eq!(Access::ThisMachine.check(&uri, &twice), Err(Refusal::Host));
-        let whole = Uri::from_static("http://example.org/metrics");
-        assert_eq!(
-            Access::ThisMachine.check(&whole, &headers(&[(HOST, "localhost")])),
-            Err(Refusal::Host)
-        );
+        for ip in ["0.0.0.0", "::", "10.0.0.1", "192.168.0.1"] {
+            let of = |token| Access::of(ip.parse().unwrap(), token);
+            let given = of(Some("0123456789abcdef")).unwrap();
+            assert!(matches!(given, Access::Token(token) if token.reveal() == "0123456789abcdef"));
+            assert!(matches!(of(None).unwrap(), Access::Token(token) if token.reveal().len() == 32));
+            assert_eq!(of(Some("x")), Err(TokenError::Short));
+        }
     }
 
     #[test]

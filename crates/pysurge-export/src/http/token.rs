@@ -58,7 +58,7 @@ impl Token {
     }
 
     /// Whether this is it; takes as long for every text of its length.
-    pub(super) fn is(&self, text: &str) -> bool {
+    pub(crate) fn is(&self, text: &str) -> bool {
         let differs = self
             .0
             .bytes()
