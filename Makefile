@@ -15,7 +15,7 @@ PYTHON_SOURCES := $(shell find python -name '*.py' -o -name '*.pyi' -o -name '*.
 
 # Tests that say nothing of when something happens: they may run beside each other. (One of test_worker.py logs what xdist cannot send.)
 SIDE_BY_SIDE := $(filter-out tests/unit/test_worker.py,$(wildcard tests/unit/test_*.py)) tests/chaos $(patsubst %,tests/test_%.py, \
-  access classic crash_safe data errors hostile_code hostile_input library library_workers limits live_view measures metrics \
+  access classic crash_safe dashboard data errors hostile_code hostile_input library library_workers limits live_view measures metrics \
   open_source_suites other_versions output outside_trouble plan prints pytest_load rehearsal report_page startup targets threads trace)
 
 .DEFAULT_GOAL := help
