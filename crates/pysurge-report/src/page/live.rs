@@ -453,3 +453,199 @@ impl Columns {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pysurge_core::NANOS_PER_SEC;
+    use pysurge_core::event::{Actor, Severity};
+    use pysurge_core::plan::{Model, Plan, TestPlan};
+    use pysurge_core::rate::Rate;
+    use pysurge_core::schedule::{Change, Factor};
+    use pysurge_core::series::{Pushed, Series, TestRow};
+    use serde_json::Value;
+
+    /// A second of a run with one test, in which so many iterations ended.
+    fn second(n: u64, ended: u64) -> Row {
+        let mut test = TestRow {
+            planned: ended,
+            ..TestRow::default()
+        };
+        test.measures.passed = ended;
+        for ms in 1..=ended {
+            test.measures.response_time.record(ms * 1_000_000);
+            test.measures.service_time.record(ms * 1_000_000);
+        }
+        Row {
+            from_ns: n * NANOS_PER_SEC,
+            to_ns: (n + 1) * NANOS_PER_SEC,
+            tests: vec![test],
+            worker_cpu_ns: 0,
+            gil_wait_ns: 0,
+        }
+    }
+
+    fn opened() -> LivePage {
+        let clock = LocalClock::new(|| 1_536_951_097_000_000_000).in_utc();
+        let mut page = LivePage::new("shop", "name: shop\n", clock);
+        let test = TestPlan::new("a.B", Model::constant(Rate::parse("10").unwrap()));
+        page.hear(&RunEvent::Opened {
+            plan: Plan::new("shop", vec![test]),
+            workers: 1,
+            wall_ns: 1,
+        });
+        page
+    }
+
+    fn news(page: &mut LivePage, told: &mut Told) -> Value {
+        let Some((json, now)) = page.news(*told) else {
+            return Value::Null;
+        };
+        // As a viewer hands it back.
+        *told = now.to_string().parse().unwrap();
+        serde_json::from_str(&json).unwrap()
+    }
+
+    fn say(page: &mut LivePage, text: &str) {
+        page.hear(&RunEvent::Notice {
+            severity: Severity::Info,
+            text: text.to_owned(),
+        });
+    }
+
+    #[test]
+    fn a_viewer_is_told_what_is_new_and_nothing_twice() {
+        let (mut page, mut told) = (opened(), Told::default());
+        let first = news(&mut page, &mut told);
+        assert_eq!(first["run"]["config"], "name: shop\n");
+        assert_eq!(first["standing"]["stage"], "starting");
+        assert!(first.get("summary").is_none() && first.get("log").is_none());
+        assert_eq!(news(&mut page, &mut told), Value::Null);
+        page.hear(&RunEvent::Row(Arc::new(second(0, 4))));
+        page.hear(&RunEvent::Row(Arc::new(second(1, 5))));
+        say(&mut page, "one\u{202e}\x1b[31m");
+        let new = news(&mut page, &mut told);
+        assert_eq!(new["rows"]["from"], 0);
+        assert_eq!(
+            new["rows"]["tests"][0]["passed"]["count"],
+            serde_json::json!([4.0, 5.0])
+        );
+        let line = new["log"]["lines"][0].as_str().unwrap();
+        assert!(
+            line.ends_with("INFO one\u{fffd}") && !line.contains('\x1b'),
+            "{line:?}"
+        );
+        page.hear(&RunEvent::Row(Arc::new(second(2, 6))));
+        let new = news(&mut page, &mut told);
+        assert_eq!((&new["rows"]["from"], new.get("log")), (&2.into(), None));
+        let change = Change {
+            at_ns: 3 * NANOS_PER_SEC,
+            paused: true,
+            factor: Factor::from_milli(1_500).unwrap(),
+        };
+        page.hear(&RunEvent::Changed {
+            change,
+            wall_ns: 1,
+            by: Actor::Dashboard,
+        });
+        let new = news(&mut page, &mut told);
+        assert_eq!(
+            (&new["standing"]["paused"], &new["standing"]["factor"]),
+            (&true.into(), &1.5.into())
+        );
+        assert!(new["log"]["lines"][0].as_str().unwrap().contains("(dashboard)"));
+        page.conclude(Some("results/shop"));
+        let new = news(&mut page, &mut told);
+        assert_eq!(new["standing"]["stage"], "over");
+        assert_eq!(new["standing"]["folder"], "results/shop");
+        // Another run knows nothing of what this one told.
+        let mut other = LivePage::new("x", "", LocalClock::new(|| 7).in_utc());
+        assert!(news(&mut other, &mut told).get("run").is_some());
+    }
+
+    #[test]
+    fn joined_rows_come_in_the_place_of_those_before() {
+        let (mut page, mut told) = (opened(), Told::default());
+        let mut series = Series::new();
+        let mut seconds = 0;
+        let push = |page: &mut LivePage, series: &mut Series, n| {
+            let pushed = series.push(second(n, 1));
+            match pushed {
+                Pushed::Begun => {}
+                Pushed::Completed => {
+                    let row = series.rows().last().expect("one was completed");
+                    page.hear(&RunEvent::Row(Arc::new(row.clone())));
+                }
+                Pushed::Coarsened => page.hear(&RunEvent::Coarsened(Arc::new(series.clone()))),
+            }
+            pushed
+        };
+        while push(&mut page, &mut series, seconds) != Pushed::Coarsened {
+            seconds += 1;
+            if seconds % 100 == 0 {
+                news(&mut page, &mut told);
+            }
+        }
+        let new = news(&mut page, &mut told);
+        assert_eq!(new["rows"]["from"], 0);
+        let rows = new["rows"]["from_s"].as_array().unwrap().len();
+        assert_eq!(rows, series.complete_rows().len());
+        push(&mut page, &mut series, seconds + 1);
+        push(&mut page, &mut series, seconds + 2);
+        assert_eq!(news(&mut page, &mut told)["rows"]["from"], rows);
+        // Every iteration that is in a row is in the heat map, in few columns.
+        let curves: Value = serde_json::from_str(&page.curves(0).unwrap()).unwrap();
+        let columns = curves["heat"]["columns"].as_array().unwrap();
+        assert!(
+            columns.len() <= MOST_COLUMNS && columns.len() > MOST_COLUMNS / 3,
+            "{}",
+            columns.len()
+        );
+        let counted: u64 = columns
+            .iter()
+            .flat_map(|column| column.as_array().unwrap().iter().skip(1).step_by(2))
+            .map(|times| times.as_u64().unwrap())
+            .sum();
+        assert!(counted.abs_diff(seconds) <= 4, "{counted} of {seconds}");
+        assert_eq!(page.curves(1), None);
+    }
+
+    #[test]
+    fn a_flood_of_lines_costs_a_viewer_only_lines() {
+        let (mut page, mut told) = (opened(), Told::default());
+        news(&mut page, &mut told);
+        for n in 0..MOST_LINES + 30 {
+            say(&mut page, &format!("{n} {}", "x".repeat(MOST_LINE_CHARS)));
+        }
+        let new = news(&mut page, &mut told);
+        let lines = new["log"]["lines"].as_array().unwrap();
+        assert_eq!((&new["log"]["skipped"], lines.len()), (&30.into(), MOST_LINES));
+        assert!(lines[0].as_str().unwrap().contains("INFO 30 x"));
+        assert!(
+            lines
+                .iter()
+                .all(|line| line.as_str().unwrap().chars().count() <= MOST_LINE_CHARS + 2)
+        );
+    }
+
+    #[test]
+    fn what_was_told_is_read_back_and_anything_else_is_nothing() {
+        let told = Told {
+            run: 7,
+            lines: u64::MAX,
+            ..Told::default()
+        };
+        assert_eq!(told.to_string().parse(), Ok(told));
+        for text in ["", "1.2.3.4.5", "1.2.3.4.5.6.7", "1.2.3.4.5.x", "-1.2.3.4.5.6"] {
+            assert_eq!(text.parse::<Told>(), Err(NotTold), "{text}");
+        }
+        // A viewer that claims more than there is gets nothing, and no harm is done.
+        let mut page = opened();
+        let mut told = Told::default();
+        news(&mut page, &mut told);
+        told.rows = usize::MAX;
+        told.lines = u64::MAX;
+        page.hear(&RunEvent::Row(Arc::new(second(0, 1))));
+        assert!(page.news(told).is_none_or(|(json, _)| !json.contains("from_s")));
+    }
+}
