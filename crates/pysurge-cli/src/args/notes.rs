@@ -69,7 +69,8 @@ pub(super) fn long_notes() -> String {
 {environment}
   NO_COLOR         no colours
   CLICOLOR_FORCE   colours, also where the output is no terminal
-  PYSURGE_TOKEN    what --prometheus asks for where other machines reach it
+  PYSURGE_TOKEN    what --web asks for, and --prometheus where other machines
+                   reach it
   OTEL_…           headers, times and attributes of --otlp, as usual",
         examples = heading("Examples"),
         config = heading("Config"),
