@@ -11,7 +11,7 @@ const here = dirname(fileURLToPath(import.meta.url));
 const out = process.argv[2] ?? join(here, "dist");
 
 // Each is src/pages/NAME.tsx in src/pages/NAME.html; and what it may connect to.
-const PAGES = { dashboard: "'self'", report: "'none'" };
+const PAGES = { compare: "'none'", dashboard: "'self'", "find-max": "'none'", report: "'none'" };
 
 async function bundle(name) {
   const result = await build({

@@ -15,7 +15,7 @@ use std::process::{Command, ExitCode};
 /// Names a folder with pages that are built already: for a machine without Node.js or network.
 const BUILT: &str = "PYSURGE_WEB_DIST";
 
-const PAGES: [&str; 2] = ["dashboard.html", "report.html"];
+const PAGES: [&str; 4] = ["compare.html", "dashboard.html", "find-max.html", "report.html"];
 
 /// What the pages are built from; the rest of `web/` checks it.
 const SOURCES: [&str; 5] = [

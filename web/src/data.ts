@@ -193,8 +193,8 @@ export interface Page {
 }
 
 /** The data in the page itself. */
-export function pageData(): Page {
-  return JSON.parse(document.getElementById("data")?.textContent ?? "") as Page;
+export function dataInPage<Data>(): Data {
+  return JSON.parse(document.getElementById("data")?.textContent ?? "") as Data;
 }
 
 /** What a test is called: its name in the config, else its label. */

@@ -2,7 +2,7 @@
 
 import { useState } from "preact/hooks";
 import { setWhole } from "./charts/together";
-import type { Page, Summary } from "./data";
+import { nameOf, type Page, type Summary } from "./data";
 import { Bar } from "./parts/bar";
 import { Generator } from "./parts/generator";
 import { TestInFull } from "./parts/test";
@@ -42,7 +42,7 @@ export function Report({ page }: { page: Page }) {
         To the verdict
       </a>
       <Head summary={summary} />
-      <Bar label="The report" links={LINKS} summary={summary} chosen={chosen} choose={choose} />
+      <Bar label="The report" links={LINKS} tests={summary.tests.map(nameOf)} chosen={chosen} choose={choose} />
       <main>
         <Verdict summary={summary} />
         <Tests summary={summary} chosen={chosen} choose={choose} />

@@ -88,6 +88,8 @@ pub(crate) enum CliError {
     TargetLog { path: PathBuf, source: io::Error },
     #[error("failed to write the picture {}", path.display())]
     Svg { path: PathBuf, source: io::Error },
+    #[error("failed to write the page {}", path.display())]
+    ComparePage { path: PathBuf, source: io::Error },
     #[error("{0}")]
     Objectives(String),
     #[error("{0}")]
@@ -139,6 +141,7 @@ impl CliError {
             | Self::Target { .. }
             | Self::TargetLog { .. }
             | Self::Svg { .. }
+            | Self::ComparePage { .. }
             | Self::Objectives(_)
             | Self::NotSearchable(_)
             | Self::Condition(_)
@@ -262,6 +265,7 @@ impl CliError {
             | Self::Target { source, .. }
             | Self::TargetLog { source, .. }
             | Self::Svg { source, .. }
+            | Self::ComparePage { source, .. }
             | Self::Trace { source, .. }
             | Self::Init { source, .. }
             | Self::Signals(source)

@@ -2,6 +2,7 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { setWhole } from "../charts/together";
+import { nameOf } from "../data";
 import { Bar } from "../parts/bar";
 import { Generator } from "../parts/generator";
 import { TestInFull } from "../parts/test";
@@ -137,7 +138,7 @@ function Data({ feed }: { feed: Feed }) {
   setWhole([rows.from_s[0] ?? 0, rows.to_s[rows.to_s.length - 1] ?? 1]);
   return (
     <>
-      <Bar label="The dashboard" links={LINKS} summary={summary} chosen={chosen} choose={choose} />
+      <Bar label="The dashboard" links={LINKS} tests={summary.tests.map(nameOf)} chosen={chosen} choose={choose} />
       <main>
         <Verdict summary={summary} />
         <Tests summary={summary} chosen={chosen} choose={choose} />

@@ -2,19 +2,21 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { isZoomed, onZoom, zoom } from "../charts/together";
-import { nameOf, type Summary } from "../data";
 import { setLog, setTheme, useLook } from "../look";
 
 interface Props {
   label: string;
   /** Ids of sections, and what they are called. */
   links: [string, string][];
-  summary: Summary;
+  /** What the tests are called. */
+  tests: string[];
+  /** Whether there are charts over time, which can be zoomed. */
+  isOverTime?: boolean;
   chosen: number;
   choose: (test: number) => void;
 }
 
-export function Bar({ label, links, summary, chosen, choose }: Props) {
+export function Bar({ label, links, tests, isOverTime = true, chosen, choose }: Props) {
   const look = useLook();
   const [zoomed, setZoomed] = useState(isZoomed());
   useEffect(() => onZoom(() => setZoomed(isZoomed())), []);
@@ -27,13 +29,13 @@ export function Bar({ label, links, summary, chosen, choose }: Props) {
           </a>
         ))}
       </span>
-      {summary.tests.length > 1 ? (
+      {tests.length > 1 ? (
         <label>
           Test{" "}
           <select value={chosen} onChange={(event) => choose(Number(event.currentTarget.value))}>
-            {summary.tests.map((test, at) => (
+            {tests.map((name, at) => (
               <option key={at} value={at}>
-                {nameOf(test)}
+                {name}
               </option>
             ))}
           </select>
@@ -42,9 +44,11 @@ export function Bar({ label, links, summary, chosen, choose }: Props) {
       <label>
         <input type="checkbox" checked={look.isLog} onChange={(event) => setLog(event.currentTarget.checked)} /> logarithmic durations
       </label>
-      <button type="button" disabled={!zoomed} onClick={() => zoom(null)}>
-        Whole run
-      </button>
+      {isOverTime ? (
+        <button type="button" disabled={!zoomed} onClick={() => zoom(null)}>
+          Whole run
+        </button>
+      ) : null}
       <button type="button" onClick={() => setTheme(look.theme === "dark" ? "light" : "dark")}>
         {look.theme === "dark" ? "Light" : "Dark"}
       </button>

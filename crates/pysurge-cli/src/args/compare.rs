@@ -42,6 +42,10 @@ pub(crate) struct CompareArgs {
     /// Print Markdown in place of the text, for a pull request
     #[arg(long, conflicts_with = "json")]
     pub(crate) markdown: bool,
+
+    /// Write a page with both sides laid over each other, too
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) html: Option<PathBuf>,
 }
 
 impl CompareArgs {

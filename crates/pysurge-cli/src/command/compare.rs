@@ -6,8 +6,9 @@ use crate::error::CliError;
 use crate::style::{DEFAULT_COLUMNS, WARNING, paint, wants_color};
 use crate::world::World;
 use pysurge_core::compare::{Comparison, Condition, ConditionState, Options, Source, compare as compared};
-use pysurge_report::{Style, compare_json, compare_markdown, compare_text};
-use std::path::PathBuf;
+use pysurge_report::{Style, compare_html, compare_json, compare_markdown, compare_text};
+use std::fs;
+use std::path::{Path, PathBuf};
 
 /// Exit code: a `--fail-if` was met.
 const EXIT_FAILED: u8 = 3;
@@ -44,7 +45,21 @@ pub(super) fn compare(args: &CompareArgs, world: &mut World) -> Result<u8, CliEr
         compare_text(&comparison, &style)
     };
     world.stdout.print(&text).map_err(CliError::Output)?;
+    if let Some(path) = &args.html {
+        let page = compare_html(&comparison, &base, &new, &options);
+        write(path, &page, world)?;
+    }
     Ok(conclude(&comparison, world))
+}
+
+/// Writes the page, and says where it is.
+fn write(path: &Path, page: &str, world: &mut World) -> Result<(), CliError> {
+    fs::write(world.cwd.join(path), page).map_err(|source| CliError::ComparePage {
+        path: path.to_owned(),
+        source,
+    })?;
+    let _ = world.stderr.tell(&format!("page: {}\n", path.display()));
+    Ok(())
 }
 
 /// Reads all conditions; the error tells all that is wrong.

@@ -19,8 +19,8 @@ use pysurge_core::summary::{StopCause, Summary};
 use pysurge_core::threshold::Threshold;
 use pysurge_manager::{Controls, Outcome, Settings, Suspension};
 use pysurge_report::{
-    Fanout, FindMax, LevelRecord, LevelSink, LocalClock, RunFolder, Screen, ScreenOptions, Sink, Style,
-    Watched, find_max_json, find_max_svg, find_max_text, replace_file,
+    Fanout, FindMax, LevelRecord, LevelSink, LocalClock, REPORT, RunFolder, SEARCH, Screen, ScreenOptions,
+    Sink, Style, Watched, find_max_html, find_max_json, find_max_svg, find_max_text, replace_file,
 };
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::fs;
@@ -281,8 +281,10 @@ impl Expedition {
             return;
         };
         let write = |name, text: String| replace_file(&folder.join(name), text.as_bytes(), false);
-        let json = write("find-max.json", find_max_json(&self.report));
-        let kept = json.and_then(|()| write("find-max.svg", find_max_svg(&self.report)));
+        let json = write(SEARCH, find_max_json(&self.report));
+        let kept = json
+            .and_then(|()| write("find-max.svg", find_max_svg(&self.report)))
+            .and_then(|()| write(REPORT, find_max_html(&self.report)));
         if let Err(error) = kept {
             self.job.unwritten = true;
             self.screen
@@ -304,6 +306,8 @@ impl Expedition {
         if let Some(folder) = &self.folder {
             let shown = folder.strip_prefix(&world.cwd).unwrap_or(folder);
             self.screen.say(&format!("kept in {}", shown.display()));
+            self.screen
+                .say(&format!("report: {}", shown.join(REPORT).display()));
         }
         Ok(())
     }

@@ -18,6 +18,7 @@ mod recordings;
 mod rehearsal;
 mod report;
 mod runs;
+mod searched;
 mod serve;
 mod trace;
 mod web;

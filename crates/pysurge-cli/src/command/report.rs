@@ -3,6 +3,7 @@
 
 use super::fire::{open, show_unwritten};
 use super::runs::{self, RunError};
+use super::searched;
 use crate::args::ReportArgs;
 use crate::error::{CliError, EXIT_INTERNAL};
 use crate::style::{DEFAULT_COLUMNS, WARNING, paint, wants_color};
@@ -10,7 +11,9 @@ use crate::world::World;
 use pysurge_core::harmless::harmless;
 use pysurge_core::summary::{Status, Summary};
 use pysurge_report::journal::{self, Held, JOURNAL, Kept};
-use pysurge_report::{JunitFile, REPORT, SUMMARY, Style, junit, report as text, summary_json, write_report};
+use pysurge_report::{
+    JunitFile, REPORT, SEARCH, SUMMARY, Style, junit, report as text, summary_json, write_report,
+};
 use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -34,6 +37,9 @@ struct Place<'a> {
 pub(super) fn report(args: &ReportArgs, world: &mut World) -> Result<u8, CliError> {
     let shown = folder_of(&args.folder);
     let path = world.cwd.join(&shown);
+    if searched::is_search(&path) {
+        return searched::report(&path, &shown, args, world);
+    }
     let file = open(args.junit.as_deref(), JunitFile::create, world).map_err(CliError::Junit)?;
     let mut found = find(&Place {
         shown: shown.clone(),
@@ -74,7 +80,7 @@ pub(super) fn report(args: &ReportArgs, world: &mut World) -> Result<u8, CliErro
 fn folder_of(named: &Path) -> PathBuf {
     let is_file_in_it = named
         .file_name()
-        .is_some_and(|name| name == SUMMARY || name == JOURNAL);
+        .is_some_and(|name| name == SUMMARY || name == JOURNAL || name == SEARCH);
     match named.parent() {
         Some(parent) if is_file_in_it && parent.as_os_str().is_empty() => PathBuf::from("."),
         Some(parent) if is_file_in_it => parent.to_path_buf(),

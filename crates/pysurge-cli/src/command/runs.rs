@@ -78,6 +78,8 @@ pub(crate) enum RunError {
         source: JournalError,
         goes_on: bool,
     },
+    #[error("{} is that of a search, of which there is no JUnit XML", .0.display())]
+    NoJunit(PathBuf),
     #[error("there is no folder {}", .0.display())]
     NoFolder(PathBuf),
     #[error("failed to list the folder {}", path.display())]

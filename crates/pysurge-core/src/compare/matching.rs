@@ -5,11 +5,15 @@ use crate::summary::TestSummary;
 
 /// A test that both sides have. Per run of a side: its place in that run's summary.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Pair {
-    pub(super) name: Option<String>,
-    pub(super) label: String,
-    pub(super) base: Vec<Option<usize>>,
-    pub(super) new: Vec<Option<usize>>,
+pub struct Pair {
+    /// What the config calls it, where it does.
+    pub name: Option<String>,
+    /// Its label in the first run that has it.
+    pub label: String,
+    /// Its place in each run of the base side.
+    pub base: Vec<Option<usize>>,
+    /// Its place in each run of the new side.
+    pub new: Vec<Option<usize>>,
 }
 
 /// The tests of two sides.

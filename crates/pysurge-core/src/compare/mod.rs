@@ -25,6 +25,7 @@ mod tests;
 
 pub use before::{FolderName, run_before};
 pub use condition::{Condition, UnknownMeasure};
+pub use matching::Pair;
 pub use result::{
     Comparison, ConditionResult, ConditionState, Interval, MeasureComparison, Method, Note, Outcome, RunRef,
     TestComparison, Unit,
@@ -35,7 +36,6 @@ pub use source::{Cells, Run, Source, SourceError};
 use crate as ours;
 use crate::summary::SCHEMA_VERSION;
 use interval::Family;
-use matching::Pair;
 use measures::Side;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::SeedableRng;
@@ -69,6 +69,11 @@ impl Default for Options {
             only: Vec::new(),
         }
     }
+}
+
+/// The tests that both sides have, in the order in which [`compare`] has them.
+pub fn pairs(base: &[Source], new: &[Source], options: &Options) -> Vec<Pair> {
+    matching::matched(base, new, &options.only).pairs
 }
 
 /// Compares two sides, each of at least one run.

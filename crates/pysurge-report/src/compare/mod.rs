@@ -33,7 +33,7 @@ pub fn compare_schema() -> String {
 }
 
 /// What came of it in one sentence.
-fn sentence(comparison: &Comparison) -> String {
+pub(crate) fn sentence(comparison: &Comparison) -> String {
     let outcomes = || {
         let measures = comparison.tests.iter().flat_map(|test| &test.measures);
         measures.map(|measure| measure.outcome)
@@ -68,7 +68,7 @@ fn sentence(comparison: &Comparison) -> String {
 }
 
 /// How it was compared, in one sentence.
-fn method(comparison: &Comparison) -> String {
+pub(crate) fn method(comparison: &Comparison) -> String {
     let method = &comparison.method;
     let blocks = |n: usize| plural(as_count(n), "block");
     let times = if method.base_blocks == method.new_blocks {
@@ -89,7 +89,7 @@ fn as_count(n: usize) -> u64 {
 }
 
 /// A run in a line: its path and what it is.
-fn of_run(run: &RunRef) -> (String, String) {
+pub(crate) fn of_run(run: &RunRef) -> (String, String) {
     let validity = match run.validity {
         Validity::Valid => "valid",
         Validity::Degraded => "degraded",
@@ -113,7 +113,7 @@ fn when(iso: &str) -> String {
 }
 
 /// A value of a measure; `-` where there is none.
-fn value(value: Option<f64>, unit: Unit) -> String {
+pub(crate) fn value(value: Option<f64>, unit: Unit) -> String {
     let Some(value) = value else {
         return "-".to_owned();
     };
@@ -126,7 +126,7 @@ fn value(value: Option<f64>, unit: Unit) -> String {
 }
 
 /// A difference: of shares in percentage points, of anything else as a share of the base where there is one.
-fn change(measure: &MeasureComparison) -> String {
+pub(crate) fn change(measure: &MeasureComparison) -> String {
     match (measure.unit, measure.relative, measure.difference) {
         (_, _, None) => String::new(),
         (Unit::Share, _, Some(difference)) => format!("{} pp", signed(difference * 100.0)),
@@ -139,7 +139,7 @@ fn change(measure: &MeasureComparison) -> String {
 }
 
 /// The interval in the unit of [`change`].
-fn interval(measure: &MeasureComparison) -> String {
+pub(crate) fn interval(measure: &MeasureComparison) -> String {
     let between =
         |Interval { low, high }: Interval| format!("{}…{}", signed(low * 100.0), signed(high * 100.0));
     match (measure.unit, measure.relative_interval, measure.interval) {
@@ -181,7 +181,7 @@ fn is_trivial(measure: &MeasureComparison) -> bool {
 }
 
 /// What is to be said of a condition: the tests and what they have of it.
-fn of_condition(condition: &ConditionResult) -> String {
+pub(crate) fn of_condition(condition: &ConditionResult) -> String {
     let names = |names: &[String]| {
         let names: Vec<String> = names.iter().map(|name| one_line(name)).collect();
         names.join(", ")
@@ -195,7 +195,7 @@ fn of_condition(condition: &ConditionResult) -> String {
 }
 
 /// The measures of a test in groups: those that differ by their last word stand together.
-fn groups(test: &TestComparison) -> Vec<(&str, Vec<(&str, &MeasureComparison)>)> {
+pub(crate) fn groups(test: &TestComparison) -> Vec<(&str, Vec<(&str, &MeasureComparison)>)> {
     let mut groups: Vec<(&str, Vec<(&str, &MeasureComparison)>)> = Vec::new();
     for measure in test.measures.iter().filter(|measure| !is_trivial(measure)) {
         let name = measure.measure.as_str();

@@ -1,5 +1,5 @@
 //! What a search for the highest rate shows and leaves: a line per level while it goes on; at its end the result, a table and a drawing;
-//! `find-max.json` and `find-max.svg` in its folder. All of them say the same, for all are made of one [`FindMax`].
+//! `find-max.json`, `find-max.svg` and `report.html` in its folder. All of them say the same, for all are made of one [`FindMax`].
 //!
 //! Nothing is decided here: which rate is fired next, and what held, comes from [`pysurge_core::search`].
 
@@ -10,6 +10,7 @@ mod sink;
 mod text;
 
 pub use picture::find_max_svg;
+pub(crate) use picture::limits_s;
 pub use screen::{Screen, ScreenOptions};
 pub use sink::{LevelSink, Watched};
 pub use text::{find_max_text, sentence};
@@ -21,6 +22,9 @@ use pysurge_core::summary::{Durations, Summary, ThresholdResult};
 use pysurge_core::verdict::Verdict;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+/// The name of the file with all that is known of a search.
+pub const SEARCH: &str = "find-max.json";
 
 /// The version of the form of `find-max.json`. Keys are only ever added within a version.
 pub const SCHEMA_VERSION: u32 = 1;

@@ -106,6 +106,12 @@ pub fn find_max_svg(search: &FindMax) -> String {
     svg
 }
 
+/// The durations that objectives name, seconds.
+pub(crate) fn limits_s(search: &FindMax) -> Vec<f64> {
+    let objectives = search.objectives.iter();
+    objectives.filter_map(|text| limit_s(text)).collect()
+}
+
 struct Plot<'a> {
     search: &'a FindMax,
     times: TimeScale,
@@ -116,11 +122,7 @@ struct Plot<'a> {
 
 impl<'a> Plot<'a> {
     fn of(search: &'a FindMax, top: f64) -> Option<Self> {
-        let limits_s: Vec<f64> = search
-            .objectives
-            .iter()
-            .filter_map(|text| limit_s(text))
-            .collect();
+        let limits_s = limits_s(search);
         let times = search
             .levels
             .iter()

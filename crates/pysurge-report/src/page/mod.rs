@@ -1,15 +1,20 @@
-//! `report.html`: one file that shows a whole run and needs nothing else, no network and no server. It is made of what the run's folder has
-//! (`summary.json`, `timeseries.csv`, `config.yml`), so that it can be made again at any time.
+//! Pages, each one file that needs nothing else. `report.html` shows a whole run, without network or server. It is made of what the run's folder
+//! has (`summary.json`, `timeseries.csv`, `config.yml`), so that it can be made again at any time. Others show a comparison, a search, and a
+//! run that goes on: the last one alone has a server.
 //!
-//! The page itself is built from `web/` and has a place for its data, which is text in a block of JSON: a browser never runs it, and a
-//! content security policy in the page lets nothing run but the script that it was built with. Text of user code is made harmless first.
+//! A page is built from `web/` and has a place for its data, which is text in a block of JSON: a browser never runs it, and a content security
+//! policy in the page lets nothing run but the script that it was built with. Text of user code is made harmless first.
 
+mod compare;
 mod curves;
 mod data;
+mod find_max;
 mod live;
 mod rows;
 mod template;
 
+pub use compare::compare_html;
+pub use find_max::find_max_html;
 pub use live::{LivePage, NotTold, Told, dashboard_html};
 
 use data::Page;
