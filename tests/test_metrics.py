@@ -419,7 +419,7 @@ def test_a_port_that_is_taken_is_told_before_anything_is_fired(run_pysurge: Any,
         done = run_pysurge(f"run c.yml -d 1s --prometheus {port}", case("def run(self): note('fired')"))
     assert done.returncode == 2
     assert f"failed to serve metrics at 127.0.0.1:{port}: Address already in use" in done.stderr
-    assert "choose one with --prometheus HOST:PORT" in done.stderr
+    assert "choose another, or 0 for any that is free" in done.stderr
     assert not (tmp_path / "journal").exists() and not (tmp_path / "pysurge-results").exists()
 
 
