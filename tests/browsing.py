@@ -59,3 +59,12 @@ class Browsing:
             assert not wrong, wrong
         finally:
             context.close()
+
+    @contextlib.contextmanager
+    def blank(self, scale: float = 1) -> Iterator[Page]:
+        """An empty page, with so many pixels to each of its own."""
+        context = self._browser.new_context(device_scale_factor=scale)
+        try:
+            yield context.new_page()
+        finally:
+            context.close()
