@@ -440,6 +440,18 @@ def test_whoever_stops_the_run_by_a_signal_does_not_wait_for_viewers(start):
     assert "the dashboard stays" not in running.stderr
 
 
+def test_a_run_that_cannot_start_is_told(start_pysurge, browsing):
+    body = "def run(self):\n    time.sleep(3)\n    raise ValueError('no service')\n"
+    running = start_pysurge("run c.yml --workers 1 --web", project(body=body), rehearsal=True)
+    link = running.err.wait_for(r"dashboard: .*\n").split()[1]
+    with browsing.open(link) as page:
+        until(lambda: stage(page) == "starting", "the page")
+        until(lambda: stage(page) == "aborted", "the end")
+        assert "Nothing was fired" in page.locator("header").inner_text()
+        assert page.get_by_role("group", name="Controls").count() == 0
+    assert running.wait() == 2
+
+
 def test_a_port_and_a_token_of_ones_own(start_pysurge, run_pysurge):
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]

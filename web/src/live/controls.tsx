@@ -26,7 +26,7 @@ export function Controls({ feed }: { feed: Feed }) {
     const timer = window.setTimeout(() => setSure(false), SURE_MS);
     return () => window.clearTimeout(timer);
   }, [isSure]);
-  if (stage === "finished" || stage === "over" || feed.connection === "ended") {
+  if (stage === "finished" || stage === "over" || stage === "aborted" || feed.connection === "ended") {
     return null;
   }
   const ask = async (command: string, by?: number) => setRefusal(await feed.ask(command, by));

@@ -61,7 +61,7 @@ function Head({ feed, name }: { feed: Feed; name: string }) {
         summary.exit_code === null ? null : `exit code ${summary.exit_code}`,
         ...summary.tags,
       ]
-    : ["workers load the tests"];
+    : [standing.stage === "starting" ? "workers load the tests" : null];
   return (
     <header>
       <p class="kind">pysurge dashboard</p>
@@ -98,6 +98,9 @@ function Progress({ elapsed, planned, isOver }: { elapsed: number; planned: numb
 /** Where the results are, once the run is over. */
 function After({ feed }: { feed: Feed }) {
   const { standing, connection } = feed;
+  if (standing.stage === "aborted") {
+    return <p class="bad">Nothing was fired: the log says why, and so does pysurge where it was started.</p>;
+  }
   if (standing.stage !== "over") {
     return connection === "ended" ? <p>pysurge has ended.</p> : null;
   }

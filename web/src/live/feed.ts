@@ -4,7 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 import type { Column, Curves, Measures, Page, Rows, Summary } from "../data";
 
 export interface Standing {
-  stage: "starting" | "running" | "stopping" | "finished" | "over";
+  stage: "starting" | "running" | "stopping" | "finished" | "over" | "aborted";
   paused: boolean;
   factor: number;
   folder: string | null;
@@ -83,7 +83,7 @@ export class Feed {
     source.onopen = () => this.connected("open");
     source.onmessage = (event: MessageEvent<string>) => this.take(JSON.parse(event.data) as News);
     source.onerror = () => {
-      if (this.standing.stage === "over") {
+      if (this.standing.stage === "over" || this.standing.stage === "aborted") {
         source.close();
         this.connected("ended");
         return;

@@ -299,9 +299,11 @@ impl Job {
         if let (Some(export), Ok(Outcome::Finished(_))) = (&export, &outcome) {
             export::show_losses(export, world);
         }
-        if let (Some(dashboard), Ok(Outcome::Finished(summary))) = (&dashboard, &outcome) {
-            web::conclude(dashboard, folder, world);
-            web::stay(dashboard, &stage, summary, world);
+        if let (Some(dashboard), Ok(outcome)) = (&dashboard, &outcome) {
+            web::conclude(dashboard, outcome, folder, world);
+            if let Outcome::Finished(summary) = outcome {
+                web::stay(dashboard, &stage, summary, world);
+            }
         }
         outcome.map_err(CliError::Manager)
     }

@@ -7,7 +7,7 @@ use crate::world::{StopSignals, World};
 use pysurge_core::control::{Answer, Command};
 use pysurge_core::summary::{StopCause, Summary};
 use pysurge_export::{Dashboard, Listen, Served};
-use pysurge_manager::StopListener;
+use pysurge_manager::{Outcome, StopListener};
 use pysurge_report::{LivePage, LocalClock, Sink};
 use std::path::Path;
 use std::sync::Arc;
@@ -16,6 +16,9 @@ use std::time::Duration;
 
 /// How often it is looked whether somebody is still there.
 const GLANCE: Duration = Duration::from_millis(100);
+
+/// How long it takes a viewer to be told something, twice over.
+const PARTING: Duration = Duration::from_millis(400);
 
 /// So many glances without anybody, and all have gone: a page that is loaded anew is away for less.
 const GLANCES: u32 = 20;
@@ -51,13 +54,36 @@ pub(super) fn serve(
         .map_err(CliError::Dashboard)
 }
 
+/// Tells the viewers how the run ended: all is written, into `folder` where there is one, or nothing was fired.
+pub(super) fn conclude(served: &Served, outcome: &Outcome, folder: Option<&Path>, world: &World) {
+    if !matches!(outcome, Outcome::Finished(_)) {
+        served.abort();
+        return part(served);
+    }
+    let shown = folder.map(|folder| {
+        let near = folder.strip_prefix(&world.cwd).unwrap_or(folder);
+        near.display().to_string()
+    });
+    served.conclude(folder, shown.as_deref());
+}
+
+/// Leaves viewers the time to be told of the end.
+fn part(served: &Served) {
+    if served.viewers() > 0 {
+        sleep(PARTING);
+    }
+}
+
 /// Has the dashboard of a run that is over stay while somebody looks at it, until Ctrl+C. Whoever had stopped the run with that does not wait.
 pub(super) fn stay(served: &Served, stage: &Stage, summary: &Summary, world: &mut World) {
     let by_signal = matches!(
         summary.stop_cause,
         Some(StopCause::Signal | StopCause::SecondSignal)
     ) && !stage.was_asked_to_stop();
-    if by_signal || served.viewers() == 0 || !matches!(world.signals, StopSignals::Process) {
+    if by_signal {
+        return part(served);
+    }
+    if served.viewers() == 0 || !matches!(world.signals, StopSignals::Process) {
         return;
     }
     let Ok(mut stops) = StopListener::new() else {
@@ -71,13 +97,4 @@ pub(super) fn stay(served: &Served, stage: &Stage, summary: &Summary, world: &mu
         sleep(GLANCE);
         deserted = if served.viewers() == 0 { deserted + 1 } else { 0 };
     }
-}
-
-/// Tells the viewers that all is written: into `folder`.
-pub(super) fn conclude(served: &Served, folder: Option<&Path>, world: &World) {
-    let shown = folder.map(|folder| {
-        let near = folder.strip_prefix(&world.cwd).unwrap_or(folder);
-        near.display().to_string()
-    });
-    served.conclude(folder, shown.as_deref());
 }

@@ -111,6 +111,11 @@ impl Served {
         self.board.change(|page| page.conclude(shown));
     }
 
+    /// Tells viewers that nothing was fired.
+    pub fn abort(&self) {
+        self.board.change(LivePage::abort);
+    }
+
     /// How many look at it now.
     pub fn viewers(&self) -> usize {
         self.board.viewers.load(Ordering::SeqCst)

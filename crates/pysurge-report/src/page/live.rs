@@ -49,6 +49,8 @@ enum Stage {
     Finished,
     /// All is written.
     Over,
+    /// Nothing was fired, and nothing will be.
+    Aborted,
 }
 
 /// Where a run stands.
@@ -249,6 +251,11 @@ impl LivePage {
             now.stage = Stage::Over;
             now.folder = folder.map(str::to_owned);
         });
+    }
+
+    /// Nothing was fired: what stood against it is in the log.
+    pub fn abort(&mut self) {
+        self.standing.change(|now| now.stage = Stage::Aborted);
     }
 
     fn know(&mut self, summary: &Summary) {
@@ -558,6 +565,8 @@ mod tests {
         let new = news(&mut page, &mut told);
         assert_eq!(new["standing"]["stage"], "over");
         assert_eq!(new["standing"]["folder"], "results/shop");
+        page.abort();
+        assert_eq!(news(&mut page, &mut told)["standing"]["stage"], "aborted");
         // Another run knows nothing of what this one told.
         let mut other = LivePage::new("x", "", LocalClock::new(|| 7).in_utc());
         assert!(news(&mut other, &mut told).get("run").is_some());
