@@ -13,13 +13,15 @@ RUST_SOURCES   := $(shell find crates -name '*.rs' -o -name Cargo.toml) Cargo.to
 WEB_SOURCES    := $(shell find web -path web/node_modules -prune -o -type f -print)
 PYTHON_SOURCES := $(shell find python -name '*.py' -o -name '*.pyi' -o -name '*.yml') pyproject.toml
 
-# Tests that say nothing of when something happens: they may run beside each other. (One of test_worker.py logs what xdist cannot send.)
-SIDE_BY_SIDE := $(filter-out tests/unit/test_worker.py,$(wildcard tests/unit/test_*.py)) tests/chaos $(patsubst %,tests/test_%.py, \
-  access classic crash_safe dashboard data errors hostile_code hostile_input library library_workers limits live_view measures metrics \
-  open_source_suites other_versions output outside_trouble plan prints pytest_load rehearsal report_page startup targets threads trace)
+# Tests that say nothing of when something happens: they may run beside each other, the files that take longest first. (One of
+# test_worker.py logs what xdist cannot send.)
+SIDE_BY_SIDE := $(patsubst %,tests/test_%.py,hostile_code other_versions library outside_trouble dashboard pytest_load open_source_suites \
+  compare_page) tests/chaos $(patsubst %,tests/test_%.py,data crash_safe hostile_input targets output measures metrics agreement report_page \
+  access classic errors library_workers limits live_view plan prints rehearsal startup threads trace) \
+  $(filter-out tests/unit/test_worker.py,$(wildcard tests/unit/test_*.py))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-rust soak fuzz test-python test-pythons lint bench bench-peers wheel pictures screenshots clean tools
+.PHONY: help demo test test-slow test-rust test-binaries soak fuzz test-python test-pythons lint bench bench-peers wheel pictures screenshots clean tools
 .DELETE_ON_ERROR:
 
 help: ## list the commands
@@ -28,7 +30,11 @@ help: ## list the commands
 demo: $(STAMPS)/installed ## build and install into .venv, then run the demo: under a minute of load
 	$(BIN)/pysurge demo
 
-test: lint test-rust test-python ## everything that decides whether a change may land
+test: lint ## everything that decides whether a change may land
+	# Both take long, and neither keeps two cores busy all the time.
+	$(MAKE) --no-print-directory -j2 test-binaries $(STAMPS)/wheel
+	$(MAKE) --no-print-directory test-rust
+	$(MAKE) --no-print-directory test-python
 
 lint: tools $(STAMPS)/dev $(STAMPS)/web ## formatting, clippy, ruff, the types of the page
 	cargo fmt --all --check
@@ -36,6 +42,9 @@ lint: tools $(STAMPS)/dev $(STAMPS)/web ## formatting, clippy, ruff, the types o
 	$(BIN)/ruff format --check --quiet python tests benches examples docs/images
 	$(BIN)/ruff check --quiet python tests benches examples docs/images
 	cd web && npm run --silent check
+
+test-binaries: tools
+	cargo test --locked --workspace --exclude pysurge-py --quiet --no-run
 
 test-rust: tools ## the tests of the crates
 	cargo test --locked --workspace --exclude pysurge-py --quiet
@@ -55,7 +64,7 @@ test-python: $(STAMPS)/installed ## types, and pytest over the installed wheel
 	$(BIN)/mypy --strict python/pysurge
 	cd $(STAMPS) && $(CURDIR)/$(BIN)/python -m mypy.stubtest pysurge --mypy-config-file $(CURDIR)/pyproject.toml \
 	  --allowlist $(CURDIR)/tests/stubtest-allowlist.txt
-	$(BIN)/pytest -q -n 3 --dist loadfile $(SIDE_BY_SIDE)
+	$(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder $(SIDE_BY_SIDE)
 	$(BIN)/pytest -q tests $(SIDE_BY_SIDE:%=--ignore=%)
 
 test-slow: $(STAMPS)/installed $(STAMPS)/dev ## what takes too long for every change: 300 runs of chaos, leaks over ten minutes

@@ -1,22 +1,18 @@
 """Metrics for others: the page for Prometheus and pushes by OTLP say what `summary.json` says, and cost the run nothing."""
 
-import http.client
 import http.server
 import itertools
 import json
 import re
 import socket
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import promql_parser
 import pytest
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
-    ExportMetricsServiceRequest,
-    ExportMetricsServiceResponse,
-)
+from exported import OPENMETRICS, RUN_NAME, LastFigures, Receiver, Samples, get, key, port_of, pushed, samples_of
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 from support import REPOSITORY, case, summary, until
@@ -37,117 +33,15 @@ def run(self):
 # A name that would break lines, quotes and views.
 HOSTILE = 'a"b\\\n# EOF\u202e'
 
-OPENMETRICS = {"Accept": "application/openmetrics-text; version=1.0.0"}
-
-Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
-
 
 def project(**keys: Any) -> dict[str, str]:
     test = {"test_class": "case.Case", "rate": 40}
     config = {
-        "name": "shop",
+        "name": RUN_NAME,
         "thresholds": ["failures < 1%"],
         "tests": [{**test, "name": HOSTILE, **keys}, {**test, "rate": 10}, {**test, "rate": 10}],
     }
     return {**case(BODY), "c.yml": json.dumps(config)}
-
-
-def get(port: int, path: str = "/metrics", method: str = "GET", **headers: str) -> tuple[int, str, str]:
-    """Status, type and text of an answer."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    try:
-        connection.request(method, path, headers=headers)
-        answer = connection.getresponse()
-        return answer.status, answer.headers.get("Content-Type", ""), answer.read().decode()
-    finally:
-        connection.close()
-
-
-def port_of(running: Any) -> int:
-    text = running.err.wait_for(r"metrics for Prometheus: http://127\.0\.0\.1:\d+/metrics\n")
-    return int(re.search(r"127\.0\.0\.1:(\d+)/metrics", text)[1])
-
-
-def key(name: str, /, **labels: str) -> tuple[str, frozenset[tuple[str, str]]]:
-    return name, frozenset({**labels, "run": "shop"}.items())
-
-
-def samples_of(families: Any) -> Samples:
-    """Every sample of a page; the parser fails where two are the same."""
-    found: Samples = {}
-    for family in families:
-        for sample in family.samples:
-            at = sample.name, frozenset(sample.labels.items())
-            assert at not in found, at
-            found[at] = sample.value
-    return found
-
-
-def pushed(message: ExportMetricsServiceRequest) -> Samples:
-    """The samples that Prometheus makes of a message."""
-    found: Samples = {}
-    units = {"": "", "s": "_seconds", "By": "_bytes", "{iteration}/s": "_per_second"}
-    for metric in message.resource_metrics[0].scope_metrics[0].metrics:
-        name = metric.name.replace(".", "_") + units[metric.unit]
-        kind = metric.WhichOneof("data")
-        for point in getattr(metric, kind).data_points:
-            labels = {each.key: each.value.string_value for each in point.attributes}
-
-            def put(ending: str, value: float, name: str = name, labels: dict[str, str] = labels, **more: str) -> None:
-                found[name + ending, frozenset({**labels, **more}.items())] = value
-
-            if kind == "histogram":
-                upto = 0
-                for end, count in zip([*map(repr, point.explicit_bounds), "+Inf"], point.bucket_counts, strict=True):
-                    upto += count
-                    put("_bucket", upto, le=end)
-                put("_count", point.count)
-                put("_sum", point.sum)
-            else:
-                is_counter = kind == "sum" and metric.sum.is_monotonic
-                value = getattr(point, point.WhichOneof("value"))
-                put("_total" if is_counter else "", value)
-    return found
-
-
-class Receiver:
-    """Takes pushes, and answers as a test wants."""
-
-    def __init__(self, answer: Callable[["Receiver", http.server.BaseHTTPRequestHandler], bytes | None]) -> None:
-        self.messages: list[ExportMetricsServiceRequest] = []
-        self.requests: list[Any] = []
-        self.released = threading.Event()
-        receiver = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                receiver.requests.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
-                receiver.messages.append(ExportMetricsServiceRequest.FromString(body))
-                said = answer(receiver, self)
-                if said is not None:
-                    self.send_response(200)
-                    self.send_header("Content-Length", str(len(said)))
-                    self.end_headers()
-                    self.wfile.write(said)
-
-            def log_message(self, *args: Any) -> None:
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
-        self.thread.start()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server.server_address[1]}"
-
-    def close(self) -> None:
-        self.released.set()
-        self.server.shutdown()
-        self.server.server_close()
-        self.thread.join()
 
 
 @pytest.fixture
@@ -164,43 +58,39 @@ def receive() -> Iterator[Callable[..., Receiver]]:
         receiver.close()
 
 
+@pytest.fixture
+def last_figures() -> Iterator[LastFigures]:
+    """Receives the pushes of a run, and fetches its page last of all."""
+    receiver = LastFigures()
+    yield receiver
+    receiver.close()
+
+
 def unused_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
 
 
-def is_last(message: ExportMetricsServiceRequest) -> bool:
-    return pushed(message).get(key("pysurge_running")) == 0
-
-
-def test_page_push_and_summary_agree(start_pysurge: Any, receive: Any, tmp_path: Any) -> None:
-    pages: list[str] = []
-
-    def answer(receiver: Receiver, _: Any) -> bytes:
-        # The page ends when the last push has been answered: until then both have the last figures.
-        if is_last(receiver.messages[-1]):
-            pages.append(get(port_of(running), **OPENMETRICS)[2])
-        return b""
-
-    receiver = receive(answer)
-    running = start_pysurge(
+def test_page_push_and_summary_agree(start_pysurge: Any, last_figures: LastFigures, tmp_path: Any) -> None:
+    receiver = last_figures
+    receiver.running = running = start_pysurge(
         f"run c.yml -d 3s --workers 2 --prometheus 0 --otlp {receiver.url}",
         project(),
         env={"OTEL_METRIC_EXPORT_INTERVAL": "500", "OTEL_EXPORTER_OTLP_HEADERS": "x-key=a%20b"},
     )
     assert running.wait() == 3, running.stderr
     assert "warning: metrics" not in running.stderr
-    assert len(receiver.messages) >= 3 and pages
+    assert len(receiver.messages) >= 3
     path, headers = receiver.requests[0]
     assert (path, headers["content-type"], headers["x-key"]) == ("/v1/metrics", "application/x-protobuf", "a b")
     resource = receiver.messages[0].resource_metrics[0].resource.attributes
     assert {each.key: each.value.string_value for each in resource}.items() >= {
         "service.name": "pysurge",
-        "pysurge.run": "shop",
+        "pysurge.run": RUN_NAME,
     }.items()
 
-    page = samples_of(parse_openmetrics(pages[-1]))
+    (page,) = receiver.pages
     last = pushed(receiver.messages[-1])
     assert len(page) == len(last)
     for at, value in page.items():
