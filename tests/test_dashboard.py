@@ -167,6 +167,7 @@ def test_charts_grow_while_the_run_goes_on(start, browsing, tmp_path):
         # What the charts are drawn from is what the run's files say.
         page.get_by_role("button", name="search").click()
         rate.get_by_text("Figures").click()
+        until(lambda: rows.count() >= 3, "rows")
         shown = [text.split() for text in rate.locator("details tbody tr").all_inner_texts()]
         assert Server(link).control("stop")["ok"]
         until(lambda: stage(page) == "over", "the end")

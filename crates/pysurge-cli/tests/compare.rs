@@ -95,6 +95,41 @@ const B: &str = "20261121-100000-shop";
 const C: &str = "20261122-100000-shop";
 
 #[test]
+fn a_page_is_written_beside_what_is_printed() {
+    let results = results();
+    let at = results.path();
+    for form in [None, Some("--json"), Some("--markdown")] {
+        let args: Vec<&str> = ["compare", A, C].into_iter().chain(form).collect();
+        let (_, printed, _) = ran(at, &args);
+        let with_page: Vec<&str> = args.iter().copied().chain(["--html", "page.html"]).collect();
+        assert_eq!(ran(at, &with_page), (0, printed, "page: page.html\n".to_owned()));
+    }
+    let page = fs::read_to_string(at.join("page.html")).unwrap();
+    let (_, rest) = page
+        .split_once("<script id=\"data\" type=\"application/json\">")
+        .unwrap();
+    let data: serde_json::Value = serde_json::from_str(rest.split_once("</script>").unwrap().0).unwrap();
+    let (_, printed, _) = ran(at, &["compare", A, C]);
+    assert!(printed.contains(data["sentence"].as_str().unwrap()));
+    let test = &data["tests"][0];
+    for row in test["rows"].as_array().unwrap() {
+        for figure in ["base", "new", "change", "interval", "words"] {
+            assert!(printed.contains(row[figure].as_str().unwrap()), "{row}");
+        }
+    }
+    for side in ["base", "new"] {
+        assert_eq!(test[side]["runs"][0]["p99"].as_array().unwrap().len(), 30);
+    }
+    // Nothing is printed where the page cannot be written, so that nobody takes it for done.
+    let (code, printed, told) = ran(at, &["compare", A, C, "--html", "nowhere/page.html"]);
+    assert_eq!((code, printed.as_str()), (2, ""));
+    assert!(
+        told.contains("failed to write the page nowhere/page.html: "),
+        "{told}"
+    );
+}
+
+#[test]
 fn runs_are_compared() {
     let results = results();
     let at = results.path();

@@ -9,8 +9,8 @@ use pysurge_core::summary::Durations;
 use pysurge_core::verdict::{Validity, Verdict};
 use pysurge_report::find_max::LevelState;
 use pysurge_report::{
-    FindMax, LevelRecord, Screen, ScreenOptions, Style, find_max_json, find_max_schema, find_max_svg,
-    find_max_text,
+    FindMax, LevelRecord, Screen, ScreenOptions, Style, find_max_html, find_max_json, find_max_schema,
+    find_max_svg, find_max_text,
 };
 use serde_json::Value;
 use std::io::{self, Write};
@@ -150,6 +150,22 @@ fn the_picture() {
     let mut empty = search();
     empty.levels.clear();
     assert!(find_max_svg(&empty).ends_with("</svg>\n"));
+}
+
+#[test]
+fn the_page_holds_the_whole_search_and_the_limits() {
+    let search = concluded(&found());
+    let page = find_max_html(&search);
+    assert!(page.contains("<title>shop &lt;x&gt; · pysurge find-max</title>"));
+    let (_, rest) = page
+        .split_once("<script id=\"data\" type=\"application/json\">")
+        .unwrap();
+    let (data, _) = rest.split_once("</script>").unwrap();
+    let data: Value = serde_json::from_str(data).unwrap();
+    let told: Value = serde_json::from_str(&find_max_json(&search)).unwrap();
+    assert_eq!(data["search"], told);
+    // An objective on a share is no line in a chart of durations.
+    assert_eq!(data["limits_s"], serde_json::json!([0.3]));
 }
 
 #[test]

@@ -24,7 +24,7 @@ export function TestCompared({ test }: { test: ComparedTest }) {
           { head: "base", cell: (row) => row.base },
           { head: "new", cell: (row) => row.new },
           { head: "change", cell: (row) => row.change },
-          { head: "interval", cell: (row) => <span class="quiet">{row.interval}</span> },
+          { head: "95 % interval", cell: (row) => <span class="quiet">{row.interval}</span> },
           {
             head: "difference",
             words: true,

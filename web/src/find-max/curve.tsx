@@ -24,13 +24,14 @@ const HALF = 4;
 export function Curve({ page }: { page: FindMaxPage }) {
   const { isLog } = useLook();
   const { result } = page.search;
-  const levels = useMemo(() => [...page.search.levels].sort((a, b) => a.rate_per_s - b.rate_per_s), [page]);
+  const levels = useMemo(() => [...page.search.levels].sort((a, b) => a.rate_per_s - b.rate_per_s || a.number - b.number), [page]);
+  const last = useMemo(() => levels.filter((level, at) => levels[at + 1]?.rate_per_s !== level.rate_per_s), [levels]);
   const data = useMemo(
     (): uPlot.AlignedData => [
-      levels.map((level) => level.rate_per_s),
-      ...LINES.map(([, percentile]) => levels.map((level) => (level.state === "held" ? level.response_time[percentile] : null))),
+      last.map((level) => level.rate_per_s),
+      ...LINES.map(([, percentile]) => last.map((level) => (level.state === "held" ? level.response_time[percentile] : null))),
     ],
-    [levels],
+    [last],
   );
   const times = levels.flatMap((level) => LINES.map(([, percentile]) => level.response_time[percentile] ?? 0));
   const top = Math.max(...times, ...page.limits_s, 0) * 1.05 || 1;
@@ -45,7 +46,16 @@ export function Curve({ page }: { page: FindMaxPage }) {
     axes: [axis((value) => rate(value)), axis(duration, 64)],
     series: [
       { label: "rate", value: (_, value) => rate(value) },
-      ...LINES.map(([label, , color]) => ({ ...series({ label, ink: color }, duration), spanGaps: true })),
+      ...LINES.map(([label, percentile, color]): uPlot.Series => ({
+        ...series({ label, ink: color }, duration),
+        spanGaps: true,
+        value: (_chart, _value, _series, at) => {
+          const level = at == null ? undefined : last[at];
+          return level
+            ? `${duration(level.response_time[percentile])}${level.state === "held" ? "" : ` ${STATES[level.state].sign}`}`
+            : "–";
+        },
+      })),
     ],
     hooks: {
       drawClear: [(chart) => drawLimits(chart, page)],
@@ -56,7 +66,7 @@ export function Curve({ page }: { page: FindMaxPage }) {
   return (
     <Chart
       title="Response time against rate"
-      note={`● held, ✕ failed, ■ limited by the generator. Lines join the rates that held; dashed is what objectives ask for.${found}`}
+      note={`● held, ✕ failed, ■ limited by the generator. Lines join the rates that held, each as it was tried last; dashed is what objectives ask for.${found}`}
       wide
       options={options}
       data={data}

@@ -20,14 +20,7 @@ export const STATES: Record<Level["state"], { words: string; mark: string; sign:
   generator_limited: { words: "limited by the generator", mark: "doubtful", sign: "■" },
 };
 
-const PURPOSES: Record<Level["purpose"], string> = {
-  start: "to begin",
-  up: "all before held",
-  down: "nothing before held",
-  between: "between what held and what did not",
-  again: "once more: it was close",
-  confirm: "to confirm, for longer",
-};
+const NO_RESULT = "There is no result: the search goes on, or was killed. These are the levels that had ended.";
 
 export function Search({ page }: { page: FindMaxPage }) {
   const { search } = page;
@@ -37,7 +30,7 @@ export function Search({ page }: { page: FindMaxPage }) {
     span(search.elapsed_s),
     plural(search.terms.workers, "worker"),
     plural(search.levels.length, "level"),
-    search.result ? `exit code ${search.result.exit_code}` : "it goes on",
+    search.result ? `exit code ${search.result.exit_code}` : "without a result",
   ];
   return (
     <>
@@ -53,7 +46,7 @@ export function Search({ page }: { page: FindMaxPage }) {
       <main>
         <Result page={page} />
         <section class="card" id="curve" aria-labelledby="curve-head">
-          <h2 id="curve-head">Response time against rate</h2>
+          <h2 id="curve-head">Curve</h2>
           <div class="charts">
             <Curve page={page} />
           </div>
@@ -79,7 +72,7 @@ function Result({ page }: { page: FindMaxPage }) {
   return (
     <section class="card" id="result" aria-labelledby="result-head">
       <h2 id="result-head">Result</h2>
-      <p class="sentence">{result ? `${result.text}.` : "The search goes on."}</p>
+      <p class="sentence">{result ? `${result.text}.` : NO_RESULT}</p>
       <dl class="tiles">
         {tiles.map(([name, value, mark]) => (
           <div key={name} class={`tile ${mark}`}>
@@ -130,17 +123,34 @@ function Levels({ levels }: { levels: Level[] }) {
           { head: "p99", cell: (level) => duration(level.response_time.p99_s) },
           { head: "passed", cell: (level) => count(level.account.passed) },
           { head: "failed", cell: (level) => `${count(level.account.failed)} (${percent(level.account.failed, ended(level))})` },
-          { head: "why fired", words: true, cell: (level) => PURPOSES[level.purpose] },
+          { head: "purpose", words: true, cell: (level) => purpose(level) },
           { head: "what failed", words: true, cell: (level) => signal(level) },
           {
             head: "report",
             words: true,
-            cell: (level) => (level.folder === null ? "–" : <a href={`${encodeURIComponent(level.folder)}/report.html`}>{level.folder}</a>),
+            cell: (level) => {
+              const href = reportOf(level);
+              return href === null ? "–" : <a href={href}>{level.folder}</a>;
+            },
           },
         ]}
       />
+      <p class="quiet">
+        Purpose: up, all before held; down, none did; between what held and what did not; again, it was close; confirm, for longer.
+      </p>
     </section>
   );
+}
+
+/** Of a level that was longer than others it says how long. */
+function purpose(level: Level): string {
+  return level.purpose + (level.confirmation ? `, ${span(level.hold_s)}` : "");
+}
+
+/** Where a level's own report is: in a folder beside this page and nowhere else, whatever its name says. */
+function reportOf(level: Level): string | null {
+  const isPlace = level.folder === null || /^\.*$/.test(level.folder);
+  return isPlace ? null : `${encodeURIComponent(level.folder ?? "")}/report.html`;
 }
 
 function ended(level: Level): number {

@@ -137,12 +137,13 @@ Examples:
   pysurge compare main pr --fail-if \"response_time.p95 > +5%\"
   pysurge compare main-1 pr-1 --base main-2 --base main-3 --new pr-2 --new pr-3
   pysurge compare main pr --markdown > comment.md
+  pysurge compare main pr --html compare.html
 
 A difference is seen where its 95 % interval does not hold 0; the intervals hold together.
 
 Exit codes:
   0    compared; no --fail-if was met
-  2    wrong usage, or a run cannot be read
+  2    wrong usage, or a run cannot be read or the page not written
   3    a --fail-if was met";
 
 pub(super) const HISTORY_NOTES: &str = "\

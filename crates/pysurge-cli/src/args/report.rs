@@ -6,7 +6,7 @@ use std::path::PathBuf;
 /// `pysurge report`.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub(crate) struct ReportArgs {
-    /// The run's folder
+    /// The folder of a run, or of a search
     #[arg(value_hint = ValueHint::DirPath)]
     pub(crate) folder: PathBuf,
 

@@ -33,6 +33,9 @@ pub(super) fn compare(args: &CompareArgs, world: &mut World) -> Result<u8, CliEr
             .map_err(|error| CliError::Condition(format!("--fail-if: {error}\n  {}", error.hint)))?;
         comparison.conditions.push(result);
     }
+    if let Some(path) = &args.html {
+        write(path, &compare_html(&comparison, &base, &new, &options), world)?;
+    }
     let text = if args.json {
         compare_json(&comparison)
     } else if args.markdown {
@@ -45,10 +48,6 @@ pub(super) fn compare(args: &CompareArgs, world: &mut World) -> Result<u8, CliEr
         compare_text(&comparison, &style)
     };
     world.stdout.print(&text).map_err(CliError::Output)?;
-    if let Some(path) = &args.html {
-        let page = compare_html(&comparison, &base, &new, &options);
-        write(path, &page, world)?;
-    }
     Ok(conclude(&comparison, world))
 }
 

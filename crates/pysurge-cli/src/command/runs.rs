@@ -78,6 +78,8 @@ pub(crate) enum RunError {
         source: JournalError,
         goes_on: bool,
     },
+    #[error("{} is no find-max.json of pysurge", .0.display())]
+    NotSearch(PathBuf),
     #[error("{} is that of a search, of which there is no JUnit XML", .0.display())]
     NoJunit(PathBuf),
     #[error("there is no folder {}", .0.display())]
@@ -203,6 +205,17 @@ fn holds_runs(path: &Path) -> bool {
         .any(|entry| entry.path().join(SUMMARY).is_file())
 }
 
+/// What is wrong with a text that is no JSON; the place is told apart from it.
+pub(super) fn not_json(path: PathBuf, error: &serde_json::Error) -> RunError {
+    let text = error.to_string();
+    RunError::NotJson {
+        path,
+        line: error.line(),
+        column: error.column(),
+        what: text.split(" at line ").next().unwrap_or_default().to_owned(),
+    }
+}
+
 fn parse(json: &[u8], shown: &Path) -> Result<Summary, RunError> {
     let path = || shown.to_path_buf();
     let error = match serde_json::from_slice::<Summary>(json) {
@@ -223,13 +236,7 @@ fn parse(json: &[u8], shown: &Path) -> Result<Summary, RunError> {
     let value: Value = match serde_json::from_slice(json) {
         Ok(value) => value,
         Err(error) => {
-            let text = error.to_string();
-            return Err(RunError::NotJson {
-                path: path(),
-                line: error.line(),
-                column: error.column(),
-                what: text.split(" at line ").next().unwrap_or_default().to_owned(),
-            });
+            return Err(not_json(path(), &error));
         }
     };
     let (Some(version), Some(form)) = (

@@ -6,9 +6,11 @@ use crate::error::CliError;
 use crate::style::{DEFAULT_COLUMNS, WARNING, paint, wants_color};
 use crate::world::World;
 use pysurge_core::harmless::harmless;
+use pysurge_report::find_max::SCHEMA_VERSION;
 use pysurge_report::{
     FindMax, REPORT, SEARCH, SUMMARY, Style, find_max_html, find_max_json, find_max_text, replace_file,
 };
+use serde_json::Value;
 use std::path::Path;
 
 /// Whether a folder is that of a search.
@@ -49,17 +51,17 @@ pub(super) fn report(
 }
 
 fn read(folder: &Path, shown: &Path) -> Result<FindMax, RunError> {
-    let path = shown.join(SEARCH);
-    let bytes = runs::bytes(&folder.join(SEARCH), &path)?;
-    serde_json::from_slice(&bytes).map_err(|error| RunError::NotJson {
-        path,
-        line: error.line(),
-        column: error.column(),
-        what: error
-            .to_string()
-            .split(" at line ")
-            .next()
-            .unwrap_or_default()
-            .to_owned(),
-    })
+    let path = || shown.join(SEARCH);
+    let bytes = runs::bytes(&folder.join(SEARCH), &path())?;
+    let value: Value = serde_json::from_slice(&bytes).map_err(|error| runs::not_json(path(), &error))?;
+    let Some(form) = value["schema_version"].as_u64() else {
+        return Err(RunError::NotSearch(path()));
+    };
+    if form != u64::from(SCHEMA_VERSION) {
+        return Err(RunError::OtherVersion {
+            path: path(),
+            version: form.to_string(),
+        });
+    }
+    serde_json::from_value(value).map_err(|_| RunError::NotSearch(path()))
 }

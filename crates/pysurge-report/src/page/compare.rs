@@ -223,3 +223,40 @@ fn per_s(count: u64, length_s: f64) -> f64 {
         0.0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cells(passed: u64, failed: u64, ms: &[u64]) -> Cells {
+        let mut cells = Cells {
+            passed,
+            failed,
+            ..Cells::default()
+        };
+        for ms in ms {
+            cells.response_time.record(ms * 1_000_000);
+        }
+        cells
+    }
+
+    #[test]
+    fn blocks_are_told_per_second_and_beside_each_other() {
+        let blocks = [cells(9, 1, &[10; 10]), Cells::default(), cells(4, 0, &[20; 4])];
+        let course = Course::of(&[1.0, 2.0, 0.5], &blocks);
+        assert_eq!(
+            (course.from_s, course.to_s),
+            (vec![0.0, 1.0, 3.0], vec![1.0, 3.0, 3.5])
+        );
+        assert_eq!(
+            (course.rate, course.failed),
+            (vec![10.0, 0.0, 8.0], vec![1.0, 0.0, 0.0])
+        );
+        // Where nothing ended there is no response time, and not one of 0.
+        for percentile in [&course.p50, &course.p95, &course.p99] {
+            assert_eq!(percentile[1], None);
+            assert!((percentile[0].unwrap() - 0.01).abs() < 1e-4, "{percentile:?}");
+            assert!((percentile[2].unwrap() - 0.02).abs() < 1e-4, "{percentile:?}");
+        }
+    }
+}
