@@ -10,10 +10,11 @@ import pytest
 from scripts import script
 from support import Launcher, Target
 
-# Whoever ignores SIGHUP (nohup) hands that down to all that is started here, and some tests are about SIGHUP. A handler is not
-# handed down.
-if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
-    signal.signal(signal.SIGHUP, lambda _number, _frame: None)
+# Whoever ignores a signal hands that down to all that is started here, and some tests are about these: SIGHUP under nohup,
+# SIGINT and SIGQUIT in the background of a script. A handler is not handed down.
+for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else lambda _number, _frame: None)
 
 
 @pytest.fixture
