@@ -10,8 +10,30 @@ import { build } from "esbuild";
 const here = dirname(fileURLToPath(import.meta.url));
 const out = process.argv[2] ?? join(here, "dist");
 
-// Each is src/pages/NAME.tsx in src/pages/NAME.html; and what it may connect to.
-const PAGES = { compare: "'none'", dashboard: "'self'", "find-max": "'none'", report: "'none'" };
+// Each is src/pages/NAME.tsx in src/page.html: what it is called, what it may connect to, and what it says where scripts are switched off.
+const PAGES = {
+  compare: {
+    kind: "pysurge comparison",
+    connects: "'none'",
+    unscripted: "This comparison is drawn by a script in this file. <code>pysurge compare</code> prints the same figures as text.",
+  },
+  dashboard: {
+    kind: "pysurge dashboard",
+    connects: "'self'",
+    unscripted: "This dashboard is drawn by a script.",
+  },
+  "find-max": {
+    kind: "pysurge find-max",
+    connects: "'none'",
+    unscripted: "This search is drawn by a script in this file. The same figures are in <code>find-max.json</code> beside it.",
+  },
+  report: {
+    kind: "pysurge report",
+    connects: "'none'",
+    unscripted:
+      "This report is drawn by a script in this file. The same figures are in <code>summary.json</code> and <code>timeseries.csv</code> beside it.",
+  },
+};
 
 async function bundle(name) {
   const result = await build({
@@ -44,23 +66,30 @@ async function notices() {
 
 const hash = (text) => `'sha256-${createHash("sha256").update(text, "utf8").digest("base64")}'`;
 
-async function page(name, connections) {
+async function page(name, { kind, connects, unscripted }) {
   const { script, style } = await bundle(name);
   const policy = [
     "default-src 'none'",
     `script-src ${hash(script)}`,
     `style-src ${hash(style)}`,
     "img-src data:",
-    `connect-src ${connections}`,
+    `connect-src ${connects}`,
     "base-uri 'none'",
     "form-action 'none'",
   ];
-  const marks = { POLICY: policy.join("; "), STYLE: style, SCRIPT: script, NOTICES: await notices() };
-  const html = await readFile(join(here, "src", "pages", `${name}.html`), "utf8");
-  return html.replace(/%%(POLICY|STYLE|SCRIPT|NOTICES)%%/g, (_, mark) => marks[mark]);
+  const marks = {
+    KIND: kind,
+    POLICY: policy.join("; "),
+    STYLE: style,
+    UNSCRIPTED: `${unscripted} Scripts are switched off.`,
+    SCRIPT: script,
+    NOTICES: await notices(),
+  };
+  const html = await readFile(join(here, "src", "page.html"), "utf8");
+  return html.replace(new RegExp(`%%(${Object.keys(marks).join("|")})%%`, "g"), (_, mark) => marks[mark]);
 }
 
 await mkdir(out, { recursive: true });
-for (const [name, connections] of Object.entries(PAGES)) {
-  await writeFile(join(out, `${name}.html`), await page(name, connections));
+for (const [name, about] of Object.entries(PAGES)) {
+  await writeFile(join(out, `${name}.html`), await page(name, about));
 }
