@@ -179,7 +179,7 @@ def test_charts_grow_while_the_run_goes_on(start, browsing, tmp_path):
 
 
 def test_the_run_is_steered_and_the_page_stays(start, browsing, tmp_path):
-    running, link = start(duration="1m")
+    running, link = start(duration="1m", flags="--junit junit.xml")
     with browsing.open(link) as page, browsing.open(link) as other:
         until(lambda: stage(page) == "running" and tiles(page).get("passed", 0) > 20, "figures")
         # What one viewer asks for, all see.
@@ -212,6 +212,7 @@ def test_the_run_is_steered_and_the_page_stays(start, browsing, tmp_path):
             assert seen.get_by_role("group", name="Controls").count() == 0
         # The page stays, and so does the link to the saved report.
         running.err.wait_for("the dashboard stays until its pages are closed; Ctrl\\+C ends it")
+        assert "</testsuites>" in (tmp_path / "junit.xml").read_text(), "it was not waited for"
         folder = run_folder(tmp_path)
         assert f"{folder.parent.name}/{folder.name}/report.html" in page.locator("header").inner_text()
         with page.expect_popup() as popup:

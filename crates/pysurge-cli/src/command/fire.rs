@@ -14,7 +14,7 @@ use crate::world::{StopSignals, World};
 use pysurge_config::Config;
 use pysurge_core::event::Actor;
 use pysurge_core::threshold::Threshold;
-use pysurge_export::{Dashboard, Exports};
+use pysurge_export::{Dashboard, Exports, Served};
 use pysurge_manager::{Abort, Controls, Mission, Outcome, Settings};
 use pysurge_report::journal::JOURNAL;
 use pysurge_report::{
@@ -161,6 +161,8 @@ pub(super) struct Job {
     pub(super) steering: Steering,
     /// Who gets its figures while it goes on.
     pub(super) exports: ExportArgs,
+    /// The dashboard of the run that is over, until it has ended, too.
+    dashboard: Option<(Served, Stage)>,
     /// Whether an invalid verdict fails the run.
     pub(super) require_valid: bool,
     /// The file for every iteration, from the working directory on.
@@ -191,6 +193,7 @@ impl Job {
             failed: Failed::default(),
             steering: Steering::default(),
             exports: ExportArgs::default(),
+            dashboard: None,
             require_valid: false,
             samples: None,
             junit: None,
@@ -251,6 +254,10 @@ impl Job {
             let written = file.write(&self.junit_xml(&outcome));
             self.unwritten |= show_unwritten(&written, world);
         }
+        // Last of all, for it may wait until nobody looks any more.
+        if let (Some((dashboard, stage)), Ok(outcome)) = (self.dashboard.take(), &outcome) {
+            web::end(&dashboard, &stage, outcome, path.as_deref(), world);
+        }
         Ok((outcome?, path.filter(|_| is_kept)))
     }
 
@@ -299,12 +306,7 @@ impl Job {
         if let (Some(export), Ok(Outcome::Finished(_))) = (&export, &outcome) {
             export::show_losses(export, world);
         }
-        if let (Some(dashboard), Ok(outcome)) = (&dashboard, &outcome) {
-            web::conclude(dashboard, outcome, folder, world);
-            if let Outcome::Finished(summary) = outcome {
-                web::stay(dashboard, &stage, summary, world);
-            }
-        }
+        self.dashboard = dashboard.map(|dashboard| (dashboard, stage));
         outcome.map_err(CliError::Manager)
     }
 

@@ -54,17 +54,25 @@ pub(super) fn serve(
         .map_err(CliError::Dashboard)
 }
 
-/// Tells the viewers how the run ended: all is written, into `folder` where there is one, or nothing was fired.
-pub(super) fn conclude(served: &Served, outcome: &Outcome, folder: Option<&Path>, world: &World) {
-    if !matches!(outcome, Outcome::Finished(_)) {
+/// Tells the viewers how the run ended: all is written, into `folder` where there is one, or nothing was fired. Stays for them where that is
+/// wanted.
+pub(super) fn end(
+    served: &Served,
+    stage: &Stage,
+    outcome: &Outcome,
+    folder: Option<&Path>,
+    world: &mut World,
+) {
+    let Outcome::Finished(summary) = outcome else {
         served.abort();
         return part(served);
-    }
+    };
     let shown = folder.map(|folder| {
         let near = folder.strip_prefix(&world.cwd).unwrap_or(folder);
         near.display().to_string()
     });
     served.conclude(folder, shown.as_deref());
+    stay(served, stage, summary, world);
 }
 
 /// Leaves viewers the time to be told of the end.
@@ -75,7 +83,7 @@ fn part(served: &Served) {
 }
 
 /// Has the dashboard of a run that is over stay while somebody looks at it, until Ctrl+C. Whoever had stopped the run with that does not wait.
-pub(super) fn stay(served: &Served, stage: &Stage, summary: &Summary, world: &mut World) {
+fn stay(served: &Served, stage: &Stage, summary: &Summary, world: &mut World) {
     let by_signal = matches!(
         summary.stop_cause,
         Some(StopCause::Signal | StopCause::SecondSignal)
